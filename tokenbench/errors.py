@@ -1,0 +1,14 @@
+"""The one exception for mistakes that a user can mend."""
+
+from __future__ import annotations
+
+
+class TokenBenchError(Exception):
+    """Bad usage or missing input: says what is wrong, where, and what to do, in one line.
+
+    Raised where it is known what to do about it; the command line prints it without a traceback and exits with 2.
+    """
+
+
+class ClipError(TokenBenchError):
+    """One clip cannot be scored (damaged file, wrong size, a tokenizer that fails on it); the others go on."""

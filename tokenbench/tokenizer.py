@@ -1,0 +1,274 @@
+"""The tokenizer contract, and the registry of everything that fulfils it.
+
+Importing this module, and the cards of every plug-in, costs no torch: a card names its network as "module:object",
+which is resolved on first use.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args, runtime_checkable
+
+from tokenbench.errors import TokenBenchError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+ENTRY_POINT_GROUP = "tokenbench.tokenizers"
+
+# Continuous latents are counted at the width in which released models store them (float16, bfloat16).
+BITS_PER_LATENT_VALUE = 16
+
+Kind = Literal["continuous", "discrete", "codec"]
+Modality = Literal["image", "video"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Padding:
+    """The frame counts and sizes that a tokenizer takes, and how a clip is padded to meet them.
+
+    Args:
+        frames: `(multiple, remainder)`: valid frame counts are T = remainder (mod multiple), T >= 1. A causal video
+            tokenizer with temporal compression t takes `(t, 1)`.
+        size: `(height, width)` multiples, in pixels.
+        space: what the added pixels hold: the nearest edge pixel, or black (-1).
+        centred: half of the padding goes in front (top, left, first frame), the rest behind; otherwise all behind.
+            Added frames always repeat the first or the last frame.
+    """
+
+    frames: tuple[int, int] = (1, 0)
+    size: tuple[int, int] = (1, 1)
+    space: Literal["edge", "black"] = "edge"
+    centred: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenizerInfo:
+    """What the listing, the report and the runner need to know of a tokenizer.
+
+    Args:
+        name: `family-kind-TxHxW`, or a codec's operating point (`h264-crf23`).
+        kind: continuous latents, discrete codes, or a codec's bytes.
+        modality: what the network takes: `B x 3 x T x H x W` ("video") or `B x 3 x H x W` ("image").
+        compression: pixels a token stands for along time, height and width; 1, 1, 1 where there is no grid.
+        latent_channels: values a token holds (continuous).
+        vocabulary: number of codes (discrete).
+        bits_per_pixel: nominal rate; None where it is what was really written (codecs).
+        parameters: of the network, encoder and decoder together.
+        license: of the weights, as an SPDX name where there is one.
+        weights: where the weights come from; "none" where there are none.
+        source: paper, specification or reference tool that defines it.
+        description: one line.
+        window: frames that the runner passes in one call where the tokenizer does not stream; None takes the
+            whole clip in one call.
+        padding: what the runner pads a clip to.
+
+    Raises:
+        TokenBenchError: a field holds what it cannot.
+    """
+
+    name: str
+    kind: Kind
+    modality: Modality = "video"
+    compression: tuple[int, int, int] = (1, 1, 1)
+    latent_channels: int | None = None
+    vocabulary: int | None = None
+    bits_per_pixel: float | None = None
+    parameters: int = 0
+    license: str = "unknown"
+    weights: str = "none"
+    source: str = ""
+    description: str = ""
+    window: int | None = 17
+    padding: Padding = field(default_factory=Padding)
+
+    def __post_init__(self) -> None:
+        for name, allowed in (("kind", get_args(Kind)), ("modality", get_args(Modality))):
+            if getattr(self, name) not in allowed:
+                raise TokenBenchError(
+                    f"tokenizer {self.name!r}: {name} is {getattr(self, name)!r}, expected one of {', '.join(allowed)}"
+                )
+        if len(self.compression) != 3 or min(self.compression) < 1:
+            raise TokenBenchError(
+                f"tokenizer {self.name!r}: compression is {self.compression}, expected three whole numbers (T, H, W)"
+            )
+
+
+def nominal_bits_per_pixel(
+    compression: tuple[int, int, int], *, latent_channels: int | None = None, vocabulary: int | None = None
+) -> float:
+    """Bits per pixel of a token grid, without entropy coding.
+
+    Continuous tokens count `BITS_PER_LATENT_VALUE` for each of their channels, discrete ones log2(vocabulary).
+    """
+    if vocabulary is not None:
+        bits = math.log2(vocabulary)
+    elif latent_channels is not None:
+        bits = float(BITS_PER_LATENT_VALUE * latent_channels)
+    else:
+        raise ValueError("either latent_channels or vocabulary is needed")
+    return bits / math.prod(compression)
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """What `encode` gives and `decode` takes.
+
+    Args:
+        data: continuous: float `B x C x t x h x w` (image: without t); discrete: int `B x t x h x w`;
+            codec: the bytes written.
+        bits: that these tokens take, over the whole batch; None where it is not known.
+    """
+
+    data: Any
+    bits: float | None
+
+
+@runtime_checkable
+class Tokenizer(Protocol):
+    """A visual tokenizer.
+
+    Video is float `B x 3 x T x H x W` in [-1, 1], images are `B x 3 x H x W`. `decode` returns what the network gives,
+    unclamped, in that range and layout. A tokenizer that can carry state over a clip also has
+    `stream(*, fps) -> Stream`; the runner cuts the clip into windows for one that has not.
+    """
+
+    info: TokenizerInfo
+
+    def encode(self, video: Tensor) -> Tokens:
+        """Tokens of a batch."""
+        ...
+
+    def decode(self, tokens: Tokens) -> Tensor:
+        """The batch that the tokens stand for."""
+        ...
+
+    def reconstruct(self, video: Tensor) -> Tensor:
+        """Decode what was encoded: same shape as `video`."""
+        return self.decode(self.encode(video))
+
+
+class Stream(Protocol):
+    """One clip on its way through a tokenizer: push chunks, get chunks, flush.
+
+    Chunks are float `1 x 3 x T x H x W` in [-1, 1] with T >= 1 going in and T >= 0 coming out; over the whole clip as
+    many frames come out as went in, in the same order.
+    """
+
+    bits: float | None
+
+    def push(self, video: Tensor) -> Tensor:
+        """Take the next frames; give those that are finished."""
+        ...
+
+    def flush(self) -> Tensor:
+        """The clip has ended: give the rest."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """A registered tokenizer: its description, and how it is made.
+
+    Args:
+        info: what the listing shows.
+        factory: "module:object", called as `factory(info, weights=..., device=..., dtype=..., **options)`.
+        options: keyword arguments that belong to this card, such as a codec's operating point.
+    """
+
+    info: TokenizerInfo
+    factory: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def load(
+        self, weights: str | None = None, device: str | torch.device = "cpu", dtype: torch.dtype | None = None
+    ) -> Tokenizer:
+        """Make the tokenizer; `dtype` None means float32."""
+        import torch
+
+        module, _, attribute = self.factory.partition(":")
+        factory = getattr(importlib.import_module(module), attribute)
+        return factory(
+            self.info, weights=weights, device=torch.device(device), dtype=dtype or torch.float32, **self.options
+        )
+
+
+def _cards_of(entry: EntryPoint) -> list[Card]:
+    """The cards that one plug-in offers: a card, or an iterable of cards."""
+    where = f"plug-in {entry.name!r} ({entry.value})"
+    try:
+        offered = entry.load()
+    except (ImportError, AttributeError) as error:
+        raise TokenBenchError(f"{where} cannot be loaded: {error}; repair or uninstall the package") from error
+    cards = [offered] if isinstance(offered, Card) else list(offered) if isinstance(offered, Iterable) else [offered]
+    for card in cards:
+        if not isinstance(card, Card):
+            raise TokenBenchError(f"{where} offers a {type(card).__name__}, expected tokenbench.Card or a list of them")
+    return cards
+
+
+@cache
+def registered() -> dict[str, Card]:
+    """Every registered card by name, in alphabetical order.
+
+    Raises:
+        TokenBenchError: a plug-in cannot be loaded, or two offer the same name.
+    """
+    cards: dict[str, Card] = {}
+    origin: dict[str, str] = {}
+    for entry in sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda entry: entry.name):
+        for card in _cards_of(entry):
+            name = card.info.name
+            if name in cards and cards[name] != card:
+                raise TokenBenchError(
+                    f"tokenizer {name!r} is offered by {origin[name]} and by {entry.value}; uninstall one of them"
+                )
+            cards[name] = card
+            origin[name] = entry.value
+    return dict(sorted(cards.items()))
+
+
+def find_card(name: str) -> Card:
+    """The card of that name.
+
+    Raises:
+        TokenBenchError: there is none; the message has near names.
+    """
+    cards = registered()
+    if name in cards:
+        return cards[name]
+    near = difflib.get_close_matches(name, cards, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}?" if near else "'tokenbench list tokenizers' shows all"
+    raise TokenBenchError(f"unknown tokenizer {name!r}: {hint}")
+
+
+def load_tokenizer(
+    name: str,
+    weights: str | None = None,
+    device: str | torch.device = "cpu",
+    dtype: torch.dtype | None = None,
+) -> Tokenizer:
+    """A tokenizer, ready to use.
+
+    Args:
+        name: a registered name, or `path/to/file.py:ClassName` for one's own.
+        weights: file or folder of weights; "random" for the framework's default initialisation; None looks in the
+            usual places.
+        device: torch device.
+        dtype: of the network's parameters and arithmetic; None means float32.
+
+    Raises:
+        TokenBenchError: unknown name, missing or wrong weights, a file that cannot be imported.
+    """
+    from tokenbench.custom import is_custom, load_custom
+
+    if is_custom(name):
+        return load_custom(name, weights=weights, device=device, dtype=dtype)
+    return find_card(name).load(weights=weights, device=device, dtype=dtype)

@@ -1,0 +1,3 @@
+"""Cards."""
+
+CARDS: list = []
