@@ -2,6 +2,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
+DEMO_TOKENIZERS := identity haar-4x8x8 haar-8x8 h264-crf23 h265-crf28 av1-crf35 jpeg-q75
+DEMO_STORAGES := yuv444p yuv420p h264
+
 .PHONY: install demo test check benchmark clean
 
 install: $(VENV)/.installed
@@ -13,7 +16,13 @@ $(VENV)/.installed: pyproject.toml
 	touch $@
 
 demo: install
-	BIN=$(BIN) sh demo.sh
+	for tokenizer in $(DEMO_TOKENIZERS); do \
+	  $(BIN)/tokenbench eval --tokenizer $$tokenizer --out runs/demo/$$tokenizer || exit 1; \
+	done
+	for storage in $(DEMO_STORAGES); do \
+	  $(BIN)/tokenbench eval --tokenizer identity --storage $$storage --out runs/demo/identity-$$storage || exit 1; \
+	done
+	$(BIN)/tokenbench report runs/demo/* --out reports/demo
 
 check: install
 	$(BIN)/ruff check .

@@ -12,3 +12,7 @@ class TokenBenchError(Exception):
 
 class ClipError(TokenBenchError):
     """One clip cannot be scored (damaged file, wrong size, a tokenizer that fails on it); the others go on."""
+
+
+class OutputError(TokenBenchError):
+    """A result cannot be written (disk full, folder read-only): the run ends, what is done is kept."""

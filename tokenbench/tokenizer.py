@@ -162,7 +162,10 @@ class Stream(Protocol):
     many frames come out as went in, in the same order.
     """
 
-    bits: float | None
+    @property
+    def bits(self) -> float | None:
+        """Of all tokens so far; None where it is not known."""
+        ...
 
     def push(self, video: Tensor) -> Tensor:
         """Take the next frames; give those that are finished."""
@@ -196,7 +199,11 @@ class Card:
         module, _, attribute = self.factory.partition(":")
         factory = getattr(importlib.import_module(module), attribute)
         return factory(
-            self.info, weights=weights, device=torch.device(device), dtype=dtype or torch.float32, **self.options
+            self.info,
+            weights=weights,
+            device=torch.device(device),
+            dtype=dtype or torch.float32,
+            **self.options,
         )
 
 

@@ -1,0 +1,81 @@
+"""The command line: one thin module a command, each imported when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import Any
+
+import click
+
+import tokenbench
+from tokenbench.errors import TokenBenchError
+
+EXIT_FAILED_CLIPS = 1
+EXIT_BAD_USAGE = 2
+EXIT_INTERRUPTED = 130
+
+_COMMANDS = {
+    "eval": ("tokenbench.cli.eval", "Reconstruct a data set with a tokenizer and score it."),
+    "compare": ("tokenbench.cli.compare", "Score a folder of reconstructions against its references."),
+    "report": ("tokenbench.cli.report", "Tables, plots and a page from the results of runs."),
+    "list": ("tokenbench.cli.list", "Show what there is: tokenizers, data sets, storages."),
+}
+
+
+class _LazyGroup(click.Group):
+    """Knows its commands by name, and imports the one that is called."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        if name not in _COMMANDS:
+            return None
+        return importlib.import_module(_COMMANDS[name][0]).command
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, help_text) for name, (_, help_text) in _COMMANDS.items()])
+
+
+@click.group(cls=_LazyGroup, context_settings={"auto_envvar_prefix": "TOKENBENCH", "max_content_width": 110})
+@click.version_option(tokenbench.__version__, prog_name="tokenbench")
+def command() -> None:
+    r"""TokenBench: judge visual tokenizers on real clips.
+
+    \b
+      tokenbench eval --tokenizer haar-4x8x8
+      tokenbench report runs/* --out reports/mine
+
+    Every option can also be set in the environment: TOKENBENCH_EVAL_DEVICE=cuda.
+    """
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run a command; a mistake that the user can mend is one line on stderr and exit code 2."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """The exit code of a command: 0, 1 (some clips failed), 2 (bad usage or missing input) or 130 (interrupted)."""
+    try:
+        code: Any = command.main(arguments, prog_name="tokenbench", standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except click.ClickException as error:
+        return _complain(error.format_message())
+    except TokenBenchError as error:
+        return _complain(str(error))
+    except (KeyboardInterrupt, click.Abort):
+        print("tokenbench: interrupted; type the same command to go on", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # The reader of a pipe has left; nothing more can be said to it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _complain(message: str) -> int:
+    print("tokenbench: " + " ".join(message.split()), file=sys.stderr)
+    return EXIT_BAD_USAGE

@@ -1,1 +1,1 @@
-"""Bundled tokenizers."""
+"""Reference points for any tokenizer: the identity, an analytic transform, and classical codecs."""

@@ -1,0 +1,60 @@
+"""`tokenbench list`."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import click
+
+from tokenbench.cli.show import table
+from tokenbench.tokenizer import TokenizerInfo
+
+
+@click.group("list")
+def command() -> None:
+    """Show what there is."""
+
+
+@command.command("tokenizers")
+@click.option("--json", "as_json", is_flag=True, help="Every field of every card, as JSON.")
+def tokenizers(as_json: bool) -> None:
+    """Registered tokenizers, those of installed plug-ins included."""
+    from tokenbench.tokenizer import registered
+
+    infos = [card.info for card in registered().values()]
+    if as_json:
+        click.echo(json.dumps([dataclasses.asdict(info) for info in infos], indent=2))
+        return
+    header = ["name", "kind", "modality", "TxHxW", "token", "bits/pixel", "parameters", "license", "weights"]
+    numeric = [False, False, False, False, False, True, True, False, False]
+    click.echo(table([header, *map(_row, infos)], numeric=numeric))
+
+
+@command.command("datasets")
+def datasets() -> None:
+    """Data sets that come with TokenBench; any folder of videos or images is one too."""
+    from tokenbench.datasets.catalog import available
+
+    for name, path in available().items():
+        click.echo(f"{name}  {path}")
+
+
+def _row(info: TokenizerInfo) -> list[str]:
+    if info.vocabulary:
+        token = f"1 of {info.vocabulary}"
+    elif info.latent_channels:
+        token = f"{info.latent_channels} values"
+    else:
+        token = "bytes"
+    return [
+        info.name,
+        info.kind,
+        info.modality,
+        "x".join(map(str, info.compression)),
+        token,
+        "measured" if info.bits_per_pixel is None else f"{info.bits_per_pixel:.3g}",
+        f"{info.parameters / 1e6:.1f} M" if info.parameters else "-",
+        info.license,
+        info.weights,
+    ]

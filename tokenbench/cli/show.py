@@ -1,0 +1,61 @@
+"""Results as text on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from tokenbench.evaluation.record import ClipRecord
+    from tokenbench.evaluation.result import MetricValue, Result
+
+_DIGITS = {"psnr": 3, "ssim": 5, "bits_per_pixel": 4}
+_MEDIA = {"video": "videos", "image": "photographs"}
+
+
+def table(rows: Sequence[Sequence[str]], *, numeric: Sequence[bool]) -> str:
+    """Columns aligned under the first row; numbers to the right."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = [
+        "  ".join(
+            cell.rjust(width) if right else cell.ljust(width)
+            for cell, width, right in zip(row, widths, numeric, strict=True)
+        ).rstrip()
+        for row in rows
+    ]
+    return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
+
+
+def print_clips(records: Sequence[ClipRecord]) -> None:
+    """One line a clip."""
+    if not records:
+        return
+    metrics = list(records[0].values)
+    rows = [["clip", "frames", "size", *metrics]]
+    for record in records:
+        values = [f"{record.values[name]:.{_DIGITS.get(name, 4)}f}" for name in metrics]
+        rows.append([record.clip, str(record.frames), f"{record.width}x{record.height}", *values])
+    click.echo(table(rows, numeric=[False, True, True, *[True] * len(metrics)]))
+
+
+def print_result(result: Result) -> None:
+    """Means with their intervals, videos and photographs apart; failures last."""
+    sections = [(f"{section['clips']} {_MEDIA[kind]}", section["metrics"]) for kind, section in result["media"].items()]
+    rows = [["over", "metric", "mean", "95 % interval", "unit"]]
+    rows += [[over, *_cells(name, value)] for over, metrics in sections for name, value in metrics.items()]
+    click.echo(f"{result['tokenizer']['name']} on {result['dataset']['name']} ({result['dataset']['protocol']})")
+    if len(rows) > 1:
+        click.echo(table(rows, numeric=[False, False, True, True, False]))
+    for failure in result["failed"]:
+        click.echo(f"failed: {failure['clip']}: {failure['error']}", err=True)
+
+
+def _cells(name: str, value: MetricValue) -> list[str]:
+    digits = _DIGITS.get(name, 4)
+    mean, (low, high) = value["value"], value["ci95"]
+    if mean is None or low is None or high is None:
+        return [name, "-", "-", value["unit"]]
+    interval = f"[{low:.{digits}f}, {high:.{digits}f}]" if value["n"] > 1 else "-"
+    return [name, f"{mean:.{digits}f}", interval, "" if value["unit"] == "1" else value["unit"]]

@@ -1,0 +1,1 @@
+"""Data sets: manifests and folders, as lists of clips."""

@@ -1,0 +1,74 @@
+"""Any folder of videos and photographs as a data set."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+from tokenbench.datasets.dataset import Dataset
+from tokenbench.errors import TokenBenchError
+from tokenbench.media.clip import Clip, MediaKind
+from tokenbench.media.image import IMAGE_SUFFIXES
+
+VIDEO_SUFFIXES = frozenset(
+    {".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".wmv", ".flv", ".y4m", ".gif"}
+)
+
+
+def read_folder(folder: Path) -> Dataset:
+    """Every video and image under `folder`, sub-folders included, in the order of their names.
+
+    A clip's id is its path inside the folder; its domain is the first sub-folder, or the folder's name. Files are
+    told apart by their suffix, and opened only when their turn comes, so that a damaged one fails alone.
+
+    Raises:
+        TokenBenchError: the folder is missing, unreadable or holds neither videos nor images.
+    """
+    files = media_files(folder)
+    listing = "".join(f"{name}\t{path.stat().st_size}\n" for name, path in files.items())
+    return Dataset(
+        name=folder.resolve().name,
+        clips=tuple(
+            Clip(id=name, domain=_domain(folder, name), path=path, kind=media_kind(path))
+            for name, path in files.items()
+        ),
+        manifest_sha256=hashlib.sha256(listing.encode()).hexdigest(),
+    )
+
+
+def media_files(folder: Path) -> dict[str, Path]:
+    """Videos and images under `folder` by their name inside it, sorted; hidden ones are passed over.
+
+    Raises:
+        TokenBenchError: the folder is missing, unreadable or holds neither videos nor images.
+    """
+    if not folder.is_dir():
+        what = "is a file" if folder.exists() else "no such folder"
+        raise TokenBenchError(f"{folder}: {what}; give a folder of videos or images")
+
+    def refuse(error: OSError) -> None:
+        raise TokenBenchError(f"{error.filename}: {error.strerror}; make the folder readable") from error
+
+    found: dict[str, Path] = {}
+    for parent, folders, names in os.walk(folder, onerror=refuse, followlinks=True):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in names:
+            path = Path(parent, name)
+            if not name.startswith(".") and path.suffix.lower() in VIDEO_SUFFIXES | IMAGE_SUFFIXES:
+                found[path.relative_to(folder).as_posix()] = path
+    if not found:
+        raise TokenBenchError(
+            f"{folder}: holds no videos or images; give a folder of .mp4, .mkv, .png, .jpg, ... files"
+        )
+    return dict(sorted(found.items()))
+
+
+def media_kind(path: Path) -> MediaKind:
+    """Whether a file is a photograph or a video, by its suffix."""
+    return "image" if path.suffix.lower() in IMAGE_SUFFIXES else "video"
+
+
+def _domain(folder: Path, name: str) -> str:
+    first, slash, _ = name.partition("/")
+    return first if slash else folder.resolve().name

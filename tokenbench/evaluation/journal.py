@@ -1,0 +1,99 @@
+"""What a run has done so far, on disk after every clip, so that it can go on where it stopped."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from tokenbench.errors import TokenBenchError
+from tokenbench.evaluation.record import ClipRecord
+from tokenbench.files import cannot_write
+
+
+def fingerprint(configuration: dict[str, Any]) -> str:
+    """Digest of everything that decides a run's numbers."""
+    return hashlib.sha256(json.dumps(configuration, sort_keys=True).encode()).hexdigest()
+
+
+class Journal:
+    """`journal.jsonl` in a run's folder: a header with the run's fingerprint, then a line for each finished clip.
+
+    Holding it locks the folder. A last line that was cut by a crash is dropped.
+
+    Raises:
+        TokenBenchError: the folder belongs to another run, is in use, or cannot be written.
+    """
+
+    def __init__(self, out: Path, digest: str) -> None:
+        self._path = out / "journal.jsonl"
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+            self._lock = FileLock(out / ".lock")
+            self._lock.acquire(timeout=0)
+        except Timeout as error:
+            raise TokenBenchError(
+                f"{out}: another run is writing there; wait for it or choose another --out"
+            ) from error
+        except OSError as error:
+            raise cannot_write(out, error) from error
+        try:
+            self.records = self._resume(digest)
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def add(self, record: ClipRecord) -> None:
+        """Keep a finished clip; it is on disk when this returns."""
+        self.records[record.clip] = record
+        self._append(record.as_dict())
+
+    def close(self) -> None:
+        """Unlock the folder."""
+        self._lock.release()
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _resume(self, digest: str) -> dict[str, ClipRecord]:
+        lines = self._whole_lines()
+        if not lines:
+            self._append({"fingerprint": digest})
+            return {}
+        if lines[0].get("fingerprint") != digest:
+            raise TokenBenchError(
+                f"{self._path.parent}: holds a run with other settings; choose another --out, or delete that folder"
+            )
+        return {line["clip"]: ClipRecord(**line) for line in lines[1:]}
+
+    def _whole_lines(self) -> list[dict[str, Any]]:
+        """Complete lines; the file is cut back to them."""
+        if not self._path.exists():
+            return []
+        content = self._path.read_bytes()
+        whole = content[: content.rfind(b"\n") + 1]
+        try:
+            lines = [json.loads(line) for line in whole.splitlines()]
+            if len(whole) < len(content):
+                os.truncate(self._path, len(whole))
+        except json.JSONDecodeError as error:
+            raise TokenBenchError(f"{self._path}: damaged ({error}); delete that folder and start again") from error
+        except OSError as error:
+            raise cannot_write(self._path, error) from error
+        return lines
+
+    def _append(self, entry: dict[str, Any]) -> None:
+        try:
+            with self._path.open("ab") as file:
+                file.write(json.dumps(entry).encode() + b"\n")
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise cannot_write(self._path, error) from error

@@ -1,0 +1,189 @@
+"""Evaluate a tokenizer on a data set, clip by clip, into a folder of results."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from tqdm import tqdm
+
+import tokenbench
+from tokenbench.datasets.dataset import Dataset
+from tokenbench.errors import OutputError, TokenBenchError
+from tokenbench.evaluation.environment import environment
+from tokenbench.evaluation.journal import Journal, fingerprint
+from tokenbench.evaluation.pairs import Compute
+from tokenbench.evaluation.protocol import Protocol
+from tokenbench.evaluation.reconstructions import ReconstructionWriter, refuse_equal_names
+from tokenbench.evaluation.record import ClipRecord
+from tokenbench.evaluation.result import (
+    SCHEMA,
+    DatasetSection,
+    Failure,
+    Result,
+    by_media,
+    summaries,
+    write_clips,
+    write_result,
+)
+from tokenbench.evaluation.samples import SampleFrame, keep_samples
+from tokenbench.evaluation.score import Observer, score_clip
+from tokenbench.media.clip import Clip
+from tokenbench.tokenizer import Tokenizer
+
+SAMPLES = "samples"
+RECONSTRUCTIONS = "reconstructions"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """A run: everything that it depends on.
+
+    Args:
+        tokenizer: loaded, on `compute.device`.
+        dataset: the clips to score.
+        protocol: how they are scored.
+        compute: device and dtype.
+        save_reconstructions: keep every reconstruction in the run's folder, losslessly.
+    """
+
+    tokenizer: Tokenizer
+    dataset: Dataset
+    protocol: Protocol
+    compute: Compute
+    save_reconstructions: bool = False
+
+    def fingerprint(self) -> str:
+        """Digest of what decides the numbers."""
+        return fingerprint(
+            {
+                "tokenbench": tokenbench.__version__,
+                "tokenizer": describe_tokenizer(self.tokenizer),
+                "dataset": [self.dataset.manifest_sha256, [clip.id for clip in self.dataset.clips]],
+                "protocol": self.protocol.as_dict(),
+                "compute": [self.compute.device.type, str(self.compute.dtype)],
+                "save_reconstructions": self.save_reconstructions,
+            }
+        )
+
+
+def evaluate(run: Evaluation, out: Path) -> Result:
+    """Score every clip and write `result.json` and `clips.csv` to `out`.
+
+    A clip that fails is listed, and the others go on. What an interrupted run has finished is not done again.
+
+    Raises:
+        TokenBenchError: `out` belongs to another run, is in use, or cannot be written.
+    """
+    if run.save_reconstructions:
+        refuse_equal_names(run.dataset.clips)
+    with Journal(out, run.fingerprint()) as journal:
+        failed = _score_all(run, journal, out)
+        records = [journal.records[clip.id] for clip in run.dataset.clips if clip.id in journal.records]
+        numbers = {clip.id: number for number, clip in enumerate(run.dataset.clips)}
+        samples = keep_samples(out, out / SAMPLES, numbers, records)
+        result = _result(run, records, failed, samples)
+        write_clips(out / "clips.csv", records)
+        write_result(out / "result.json", result)
+    return result
+
+
+def _score_all(run: Evaluation, journal: Journal, out: Path) -> list[Failure]:
+    failed: list[Failure] = []
+    clips = list(enumerate(run.dataset.clips))
+    with tqdm(clips, desc=run.tokenizer.info.name, unit="clip", dynamic_ncols=True) as progress:
+        for number, clip in progress:
+            if clip.id in journal.records:
+                continue
+            progress.set_postfix_str(clip.id)
+            try:
+                journal.add(_score_one(run, clip, number, out, progress.set_postfix_str))
+            except OutputError:
+                raise
+            except TokenBenchError as error:
+                failed.append(Failure(clip=clip.id, error=str(error)))
+                progress.write(f"failed: {clip.id}: {error}")
+    return failed
+
+
+def _score_one(run: Evaluation, clip: Clip, number: int, out: Path, say: Callable[[str], None]) -> ClipRecord:
+    probed = clip.probed()
+    frames = min(probed.frames, run.protocol.frames or probed.frames)
+    sample = SampleFrame(frames // 2)
+    with ExitStack() as stack:
+        observers: list[Observer] = [sample, _Counter(f"{clip.id} %d/{frames or '?'} frames", say)]
+        if run.save_reconstructions:
+            observers.append(stack.enter_context(ReconstructionWriter(out / RECONSTRUCTIONS, probed)))
+        record = score_clip(probed, run.tokenizer, run.protocol, run.compute, observers)
+    sample.write(out / SAMPLES, number)
+    return record
+
+
+class _Counter:
+    """Shows the frames of the clip at hand, twice a second at the most."""
+
+    def __init__(self, text: str, say: Callable[[str], None]) -> None:
+        self._text = text
+        self._say = say
+        self._frames = 0
+        self._next = time.monotonic()
+
+    def update(self, reference: Any, reconstruction: Any) -> None:
+        self._frames += len(reference)
+        if time.monotonic() >= self._next:
+            self._next = time.monotonic() + 0.5
+            self._say(self._text % self._frames)
+
+
+def describe_tokenizer(tokenizer: Tokenizer) -> dict[str, Any]:
+    """The tokenizer's card, and the digest of the weights that it runs on."""
+    return {
+        **asdict(tokenizer.info),
+        "compression": list(tokenizer.info.compression),
+        "weights_sha256": getattr(tokenizer, "weights_sha256", None),
+        "streaming": hasattr(tokenizer, "stream"),
+    }
+
+
+def _result(run: Evaluation, records: list[ClipRecord], failed: list[Failure], samples: list[dict[str, Any]]) -> Result:
+    metrics = summaries(records)
+    tokenizer = describe_tokenizer(run.tokenizer)
+    if tokenizer["bits_per_pixel"] is None and "bits_per_pixel" in metrics:
+        tokenizer["bits_per_pixel"] = metrics["bits_per_pixel"]["value"]
+    return Result(
+        schema=SCHEMA,
+        tokenizer=tokenizer,
+        dataset=DatasetSection(
+            name=run.dataset.name,
+            protocol=run.protocol.label,
+            clips=len(records),
+            frames=sum(record.frames for record in records),
+            manifest_sha256=run.dataset.manifest_sha256,
+        ),
+        protocol=run.protocol.as_dict(),
+        metrics=metrics,
+        media=by_media(records),
+        failed=failed,
+        samples=samples,
+        environment=environment(device=str(run.compute.device), dtype=str(run.compute.dtype).removeprefix("torch.")),
+    )
+
+
+def default_device(name: str) -> torch.device:
+    """The device of that name.
+
+    Raises:
+        TokenBenchError: torch does not know it, or the machine does not have it.
+    """
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise TokenBenchError(f"device {name!r} cannot be used: {reason}; '--device cpu' always works") from error
+    return device

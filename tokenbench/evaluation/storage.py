@@ -1,0 +1,80 @@
+"""What a reconstruction goes through before it is scored: nothing, or what keeping it on disk costs."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tokenbench.errors import TokenBenchError
+from tokenbench.media.codec import CodecRoundTrip, CodecSettings
+from tokenbench.media.colour import through_pixel_format
+
+STORAGES = {
+    "none": "8-bit RGB frames, as quantised",
+    "yuv444p": "8-bit RGB to 8-bit YUV and back: the rounding alone (BT.601, limited range)",
+    "yuv420p": "as yuv444p, with chroma at half resolution",
+    "h264": "an H.264 file as mediapy writes it: libx264 medium, constant QP 28 above 640 x 480 pixels, else 20",
+}
+
+# mediapy 1.1.6 to 1.2: quantiser parameter by frame area.
+_MEDIAPY_AREA = 640 * 480
+_MEDIAPY_QP_LARGE, _MEDIAPY_QP_SMALL = 28, 20
+
+
+class Storage(Protocol):
+    """Frames uint8 T x H x W x 3 in, as many back in the end."""
+
+    def push(self, frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Take the next frames; give those that are finished."""
+        ...
+
+    def flush(self) -> NDArray[np.uint8]:
+        """The rest."""
+        ...
+
+
+def open_storage(name: str, height: int, width: int, fps: float) -> Storage:
+    """A storage for one clip.
+
+    Raises:
+        TokenBenchError: the name is not one of `STORAGES`.
+    """
+    if name == "h264":
+        return CodecRoundTrip(_mediapy_settings(height, width), height, width, fps)
+    if name in ("yuv444p", "yuv420p"):
+        return _PixelFormat(name, height, width)
+    if name == "none":
+        return _Untouched(height, width)
+    raise TokenBenchError(f"unknown storage {name!r}: choose one of {', '.join(STORAGES)}")
+
+
+def _mediapy_settings(height: int, width: int) -> CodecSettings:
+    quantiser = _MEDIAPY_QP_LARGE if height * width > _MEDIAPY_AREA else _MEDIAPY_QP_SMALL
+    return CodecSettings(
+        encoder="libx264",
+        decoder="h264",
+        options={"qp": str(quantiser), "preset": "medium", "threads": "4"},
+        pixel_format="yuv420p" if height % 2 == 0 and width % 2 == 0 else "yuv444p",
+    )
+
+
+class _Untouched:
+    def __init__(self, height: int, width: int) -> None:
+        self._none = np.empty((0, height, width, 3), np.uint8)
+
+    def push(self, frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        return frames
+
+    def flush(self) -> NDArray[np.uint8]:
+        return self._none
+
+
+class _PixelFormat(_Untouched):
+    def __init__(self, pixel_format: str, height: int, width: int) -> None:
+        super().__init__(height, width)
+        self._pixel_format = pixel_format
+
+    def push(self, frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        return through_pixel_format(frames, self._pixel_format)

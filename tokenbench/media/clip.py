@@ -1,0 +1,71 @@
+"""A clip: one video or photograph, described, and opened as a stream of chunks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tokenbench.media.image import image_size, read_image
+from tokenbench.media.video import probe_video, read_chunks
+
+MediaKind = Literal["video", "image"]
+
+# Memory for one chunk of 8-bit frames; a network's float copy takes four times as much.
+_CHUNK_BYTES = 16 * 2**20
+_LONGEST_CHUNK = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clip:
+    """One video or photograph of a data set.
+
+    Args:
+        id: unique in its data set.
+        domain: what it shows or where it comes from, for breakdowns.
+        path: the file.
+        kind: a photograph is a clip of one frame and 0 frames a second.
+        frames, fps, height, width: as displayed; 0 where not known yet (`probed` finds out), and `frames` stays 0
+            where the container does not say.
+    """
+
+    id: str
+    domain: str
+    path: Path
+    kind: MediaKind
+    frames: int = 0
+    fps: float = 0.0
+    height: int = 0
+    width: int = 0
+
+    def probed(self) -> Clip:
+        """This clip with its size and rate as the file has them.
+
+        Raises:
+            ClipError: the file cannot be read.
+        """
+        if self.kind == "image":
+            height, width = image_size(self.path)
+            return replace(self, frames=1, fps=0.0, height=height, width=width)
+        info = probe_video(self.path)
+        return replace(self, frames=info.frames, fps=info.fps, height=info.height, width=info.width)
+
+    def chunks(self, size: int, *, frames: int | None = None) -> Iterator[NDArray[np.uint8]]:
+        """The clip's frames, uint8 T x H x W x 3 with T <= `size`, at most `frames` in all.
+
+        Raises:
+            ClipError: the file cannot be read.
+        """
+        if self.kind == "image":
+            yield read_image(self.path)[None]
+        else:
+            yield from read_chunks(self.path, size, frames=frames)
+
+
+def chunk_frames(height: int, width: int) -> int:
+    """Frames of that size that make a chunk of bounded memory."""
+    return max(1, min(_LONGEST_CHUNK, _CHUNK_BYTES // (height * width * 3)))

@@ -1,0 +1,20 @@
+"""Metrics: how close a reconstruction is to its reference.
+
+Per clip, `PixelScores` adds up PSNR and SSIM chunk by chunk; `psnr` and `ssim` score clips that are in
+memory; `summarise` turns the clips' values into a data set's value with an interval.
+
+    >>> import numpy as np
+    >>> clip = np.zeros((2, 16, 16, 3), np.uint8)
+    >>> ssim(clip, clip)
+    1.0
+
+Importing this package costs neither torch nor numba; the latter is loaded with the first score.
+"""
+
+from __future__ import annotations
+
+from tokenbench.metrics.functional import psnr, ssim
+from tokenbench.metrics.pixel import PixelScores
+from tokenbench.metrics.summary import UNITS, Summary, summarise
+
+__all__ = ["UNITS", "PixelScores", "Summary", "psnr", "ssim", "summarise"]
