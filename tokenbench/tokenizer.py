@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args, runtime_chec
 from tokenbench.errors import TokenBenchError
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
+    from numpy.typing import NDArray
     from torch import Tensor
 
 ENTRY_POINT_GROUP = "tokenbench.tokenizers"
@@ -137,7 +139,8 @@ class Tokenizer(Protocol):
 
     Video is float `B x 3 x T x H x W` in [-1, 1], images are `B x 3 x H x W`. `decode` returns what the network gives,
     unclamped, in that range and layout. A tokenizer that can carry state over a clip also has
-    `stream(*, fps) -> Stream`; the runner cuts the clip into windows for one that has not.
+    `stream(*, fps) -> Stream`, or `frame_stream(*, fps) -> FrameStream` where it works on 8-bit pixels itself, as
+    codecs do; the runner cuts the clip into windows for one that has neither.
     """
 
     info: TokenizerInfo
@@ -172,6 +175,23 @@ class Stream(Protocol):
         ...
 
     def flush(self) -> Tensor:
+        """The clip has ended: give the rest."""
+        ...
+
+
+class FrameStream(Protocol):
+    """As `Stream`, in 8-bit RGB: chunks are uint8 `T x H x W x 3`."""
+
+    @property
+    def bits(self) -> float | None:
+        """Of all tokens so far; None where it is not known."""
+        ...
+
+    def push(self, frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Take the next frames; give those that are finished."""
+        ...
+
+    def flush(self) -> NDArray[np.uint8]:
         """The clip has ended: give the rest."""
         ...
 

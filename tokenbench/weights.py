@@ -8,7 +8,9 @@ from __future__ import annotations
 import hashlib
 import os
 import pickle
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -138,11 +140,12 @@ def _read_pickle(path: Path) -> dict[str, Tensor]:
     import torch
 
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with _quiet():
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         reason = "holds more than tensors, or is no checkpoint; save its plain state dict, or use .safetensors"
         raise TokenBenchError(f"cannot read weights {path}: it {reason}") from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+    except Exception as error:  # damaged pickles raise whatever their bytes happen to say
         if "TorchScript" in str(error):
             raise TokenBenchError(f"weights {path} are a TorchScript archive; rename it to {TORCHSCRIPT}") from error
         raise _damaged(path, "checkpoint") from error
@@ -179,9 +182,18 @@ def _read_torchscript(path: Path) -> dict[str, Tensor]:
     import torch
 
     try:
-        return dict(torch.jit.load(path, map_location="cpu").state_dict())
+        with _quiet():
+            return dict(torch.jit.load(path, map_location="cpu").state_dict())
     except (RuntimeError, ValueError, OSError) as error:
         raise _damaged(path, "TorchScript archive") from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Newer torch warns at every use of TorchScript, the format that weights were released in."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _damaged(path: Path, kind: str) -> TokenBenchError:

@@ -60,9 +60,9 @@ def command(
 
     from tokenbench.cli.show import print_result
     from tokenbench.datasets.catalog import open_dataset
-    from tokenbench.evaluation.pairs import Compute
     from tokenbench.evaluation.protocol import Protocol
     from tokenbench.evaluation.runner import Evaluation, default_device, evaluate
+    from tokenbench.evaluation.windows import Compute
     from tokenbench.tokenizer import load_tokenizer
 
     clips = open_dataset(dataset)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -28,4 +29,4 @@ def guarded(what: str, call: Any, *arguments: Any) -> Any:
 
 def describe(value: Any) -> str:
     """Its shape, or its type where it is no tensor."""
-    return " x ".join(map(str, value.shape)) if isinstance(value, Tensor) else f"a {type(value).__name__}"
+    return " x ".join(map(str, value.shape)) if isinstance(value, (Tensor, np.ndarray)) else f"a {type(value).__name__}"

@@ -3,38 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from tokenbench.errors import ClipError
 from tokenbench.evaluation.storage import Storage
-from tokenbench.media.pixels import to_float, to_uint8
-from tokenbench.tokenizer import Stream
+from tokenbench.tokenizer import FrameStream
 
 Frames = NDArray[np.uint8]
 
 
-@dataclass(frozen=True)
-class Compute:
-    """Where a tokenizer runs and in which arithmetic."""
-
-    device: torch.device
-    dtype: torch.dtype
-
-
-def reconstruct(
-    chunks: Iterable[Frames], stream: Stream, storage: Storage, compute: Compute
-) -> Iterator[tuple[Frames, Frames]]:
+def reconstruct(chunks: Iterable[Frames], stream: FrameStream, storage: Storage) -> Iterator[tuple[Frames, Frames]]:
     """Push a clip through a tokenizer and a storage, both of which may lag behind.
 
     Args:
         chunks: uint8 T x H x W x 3.
         stream: of the tokenizer, for this clip alone.
         storage: for this clip alone.
-        compute: device and dtype of the tokenizer's input.
 
     Yields:
         Reference and reconstruction, uint8 T x H x W x 3 each, frame for frame, T >= 1.
@@ -45,9 +31,8 @@ def reconstruct(
     waiting = _Waiting()
     for chunk in chunks:
         waiting.put(chunk)
-        finished = to_uint8(stream.push(to_float(chunk, compute.device, compute.dtype)))
-        yield from waiting.pair(storage.push(finished))
-    yield from waiting.pair(storage.push(to_uint8(stream.flush())))
+        yield from waiting.pair(storage.push(stream.push(chunk)))
+    yield from waiting.pair(storage.push(stream.flush()))
     yield from waiting.pair(storage.flush())
     if waiting.frames:
         raise ClipError(f"the reconstruction ends {waiting.frames} frames early")

@@ -17,7 +17,6 @@ from tokenbench.datasets.dataset import Dataset
 from tokenbench.errors import OutputError, TokenBenchError
 from tokenbench.evaluation.environment import environment
 from tokenbench.evaluation.journal import Journal, fingerprint
-from tokenbench.evaluation.pairs import Compute
 from tokenbench.evaluation.protocol import Protocol
 from tokenbench.evaluation.reconstructions import ReconstructionWriter, refuse_equal_names
 from tokenbench.evaluation.record import ClipRecord
@@ -33,6 +32,7 @@ from tokenbench.evaluation.result import (
 )
 from tokenbench.evaluation.samples import SampleFrame, keep_samples
 from tokenbench.evaluation.score import Observer, score_clip
+from tokenbench.evaluation.windows import Compute
 from tokenbench.media.clip import Clip
 from tokenbench.tokenizer import Tokenizer
 
@@ -146,7 +146,7 @@ def describe_tokenizer(tokenizer: Tokenizer) -> dict[str, Any]:
         **asdict(tokenizer.info),
         "compression": list(tokenizer.info.compression),
         "weights_sha256": getattr(tokenizer, "weights_sha256", None),
-        "streaming": hasattr(tokenizer, "stream"),
+        "streaming": hasattr(tokenizer, "stream") or hasattr(tokenizer, "frame_stream"),
     }
 
 

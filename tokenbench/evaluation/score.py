@@ -9,11 +9,12 @@ from typing import Protocol as Interface
 import numpy as np
 from numpy.typing import NDArray
 
-from tokenbench.evaluation.pairs import Compute, reconstruct
+from tokenbench.evaluation.pairs import reconstruct
 from tokenbench.evaluation.protocol import Protocol
 from tokenbench.evaluation.record import ClipRecord
 from tokenbench.evaluation.storage import open_storage
 from tokenbench.evaluation.streams import open_stream
+from tokenbench.evaluation.windows import Compute
 from tokenbench.media.clip import Clip, chunk_frames
 from tokenbench.media.prefetch import prefetch
 from tokenbench.metrics import PixelScores
@@ -43,12 +44,12 @@ def score_clip(
     Raises:
         ClipError: the clip cannot be read, reconstructed or measured.
     """
-    stream = open_stream(tokenizer, fps=clip.fps)
+    stream = open_stream(tokenizer, compute, fps=clip.fps)
     storage = open_storage(protocol.storage, clip.height, clip.width, clip.fps)
     scores = PixelScores()
     size = chunk_frames(clip.height, clip.width)
     with closing(prefetch(clip.chunks(size, frames=protocol.frames))) as chunks:
-        for reference, reconstruction in reconstruct(chunks, stream, storage, compute):
+        for reference, reconstruction in reconstruct(chunks, stream, storage):
             scores.update(reference, reconstruction)
             for observer in observers:
                 observer.update(reference, reconstruction)

@@ -5,20 +5,78 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from tokenbench.errors import ClipError
 from tokenbench.evaluation.guard import describe, guarded
 from tokenbench.evaluation.padding import crop_space, pad
-from tokenbench.evaluation.windows import WindowedStream
-from tokenbench.tokenizer import Stream, Tokenizer
+from tokenbench.evaluation.windows import Compute, WindowedStream
+from tokenbench.media.pixels import to_float, to_uint8
+from tokenbench.tokenizer import FrameStream, Stream, Tokenizer
+
+Frames = NDArray[np.uint8]
 
 
-def open_stream(tokenizer: Tokenizer, *, fps: float) -> Stream:
-    """The tokenizer's own stream where it has one, else one that cuts windows; its failures name the tokenizer."""
-    own = getattr(tokenizer, "stream", None)
-    return PaddedStream(tokenizer, own(fps=fps)) if own else WindowedStream(tokenizer)
+def open_stream(tokenizer: Tokenizer, compute: Compute, *, fps: float) -> FrameStream:
+    """One clip's way through a tokenizer, 8-bit frames in and out; its failures name the tokenizer.
+
+    The tokenizer's own stream is used where it has one, else its clip is cut into windows.
+    """
+    if (frame_stream := getattr(tokenizer, "frame_stream", None)) is not None:
+        return GuardedFrames(tokenizer.info.name, frame_stream(fps=fps))
+    if (stream := getattr(tokenizer, "stream", None)) is not None:
+        return QuantisedStream(PaddedStream(tokenizer, stream(fps=fps)), compute)
+    return WindowedStream(tokenizer, compute)
+
+
+class QuantisedStream:
+    """A float stream, for 8-bit frames."""
+
+    def __init__(self, stream: Stream, compute: Compute) -> None:
+        self._stream = stream
+        self._compute = compute
+
+    @property
+    def bits(self) -> float | None:
+        """Of all tokens so far."""
+        return self._stream.bits
+
+    def push(self, frames: Frames) -> Frames:
+        """Take uint8 T x H x W x 3; give the frames that are finished."""
+        return to_uint8(self._stream.push(to_float(frames, *self._compute)))
+
+    def flush(self) -> Frames:
+        """The rest."""
+        return to_uint8(self._stream.flush())
+
+
+class GuardedFrames:
+    """A tokenizer's own 8-bit stream, whose failures become the clip's."""
+
+    def __init__(self, name: str, stream: FrameStream) -> None:
+        self._name = name
+        self._stream = stream
+
+    @property
+    def bits(self) -> float | None:
+        """Of all tokens so far."""
+        return self._stream.bits
+
+    def push(self, frames: Frames) -> Frames:
+        """Take uint8 T x H x W x 3; give the frames that are finished."""
+        return self._checked(guarded(f"{self._name}.frame_stream.push", self._stream.push, frames))
+
+    def flush(self) -> Frames:
+        """The rest."""
+        return self._checked(guarded(f"{self._name}.frame_stream.flush", self._stream.flush))
+
+    def _checked(self, frames: Any) -> Frames:
+        if not isinstance(frames, np.ndarray) or frames.dtype != np.uint8 or frames.ndim != 4:
+            raise ClipError(f"{self._name}.frame_stream gave {describe(frames)}, expected a uint8 array T x H x W x 3")
+        return frames
 
 
 class PaddedStream:

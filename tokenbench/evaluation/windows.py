@@ -2,51 +2,59 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from tokenbench.errors import ClipError
 from tokenbench.evaluation.guard import describe, guarded
 from tokenbench.evaluation.padding import crop, pad
+from tokenbench.media.pixels import to_float, to_uint8
 from tokenbench.tokenizer import BITS_PER_LATENT_VALUE, Tokenizer, TokenizerInfo, Tokens
+
+Frames = NDArray[np.uint8]
+
+
+class Compute(NamedTuple):
+    """Where a tokenizer runs and in which arithmetic."""
+
+    device: torch.device
+    dtype: torch.dtype
 
 
 class WindowedStream:
     """Consecutive windows of `info.window` frames, each padded, encoded, decoded and cropped alone.
 
     No state crosses a window. The last window may be shorter. A tokenizer for images takes a window's frames as a
-    batch.
+    batch. Frames wait for their window in 8 bits: a float copy would take four times the memory.
     """
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
+    def __init__(self, tokenizer: Tokenizer, compute: Compute) -> None:
         self._tokenizer = tokenizer
-        self._waiting: list[Tensor] = []
-        self._count = 0
-        self._nothing = torch.empty(1, 3, 0, 0, 0)
+        self._compute = compute
+        self._waiting = np.empty((0, 0, 0, 3), np.uint8)
         self.bits: float | None = 0.0
 
-    def push(self, video: Tensor) -> Tensor:
-        """Take 1 x 3 x T x H x W; give the windows that are full."""
-        self._nothing = video[:, :, :0]
-        self._waiting.append(video)
-        self._count += video.shape[2]
+    def push(self, frames: Frames) -> Frames:
+        """Take uint8 T x H x W x 3; give the windows that are full."""
+        self._waiting = np.concatenate([self._waiting, frames]) if len(self._waiting) else frames
         window = self._tokenizer.info.window
-        if window is None or self._count < window:
-            return self._nothing
-        frames = torch.cat(self._waiting, dim=2)
-        full = self._count - self._count % window
-        self._waiting, self._count = [frames[:, :, full:]], self._count - full
-        return torch.cat([self._reconstruct(part) for part in frames[:, :, :full].split(window, dim=2)], dim=2)
+        full = len(self._waiting) - len(self._waiting) % window if window else 0
+        return self._take(full, window or 1)
 
-    def flush(self) -> Tensor:
+    def flush(self) -> Frames:
         """The last, shorter window."""
-        if self._count == 0:
-            return self._nothing
-        frames = torch.cat(self._waiting, dim=2)
-        self._waiting, self._count = [], 0
-        return self._reconstruct(frames)
+        return self._take(len(self._waiting), len(self._waiting) or 1)
+
+    def _take(self, count: int, window: int) -> Frames:
+        """The reconstruction of the first `count` waiting frames."""
+        taken, self._waiting = self._waiting[:count], self._waiting[count:]
+        windows = [taken[start : start + window] for start in range(0, count, window)]
+        done = [to_uint8(self._reconstruct(to_float(part, *self._compute))) for part in windows]
+        return np.concatenate(done) if len(done) > 1 else done[0] if done else taken
 
     def _reconstruct(self, video: Tensor) -> Tensor:
         if self._tokenizer.info.modality == "image":

@@ -84,19 +84,16 @@ def read_frames(path: Path) -> Iterator[NDArray[np.uint8]]:
     """Every frame of a video, uint8 H x W x 3, as `read_chunks` describes them."""
     with _open(path) as (container, stream):
         colour = ColourConverter()
-        shape: tuple[int, ...] | None = None
-        end = Fraction(0)
+        frame, shape, matrix = None, None, None
         for frame in _decode(container, stream, path):
-            rgb = colour.to_rgb(frame)
-            matrix = display_matrix(frame)
-            image = rgb if matrix is None else orient(rgb, matrix)
-            if shape not in (None, image.shape):
+            image = colour.to_rgb(frame)
+            if shape is None:
+                # Asked once: in PyAV a frame that was asked for its side data outlives its last use.
+                shape, matrix = image.shape, display_matrix(frame)
+            if image.shape != shape:
                 raise ClipError(f"{path}: the frame size changes from {shape} to {image.shape}; re-encode the file")
-            shape = image.shape
-            if frame.pts is not None and frame.time_base is not None:
-                end = max(end, frame.pts * frame.time_base)
-            yield image
-        _refuse_early_end(path, stream, end)
+            yield image if matrix is None else orient(image, matrix)
+        _refuse_early_end(path, stream, frame)
 
 
 @contextmanager
@@ -141,13 +138,12 @@ def _refuse_cut_index(path: Path, stream: VideoStream) -> None:
         raise ClipError(f"{path}: cut short, {have} bytes where its index needs {end}; copy or download it again")
 
 
-def _refuse_early_end(path: Path, stream: VideoStream, end: Fraction) -> None:
+def _refuse_early_end(path: Path, stream: VideoStream, last: VideoFrame | None) -> None:
     """Matroska and WebM state a stream's duration as a tag; frames must reach it."""
+    end = float(last.time) if last is not None and last.time is not None else 0.0
     stated = _tagged_seconds(stream.metadata.get("DURATION", ""))
-    if stated - float(end) > _DURATION_SLACK_SECONDS + float(1 / (_rate(stream) or 1)):
-        raise ClipError(
-            f"{path}: cut short, frames end at {float(end):.2f} s of {stated:.2f} s; copy or download it again"
-        )
+    if stated - end > _DURATION_SLACK_SECONDS + float(1 / (_rate(stream) or 1)):
+        raise ClipError(f"{path}: cut short, frames end at {end:.2f} s of {stated:.2f} s; copy or download it again")
 
 
 def _tagged_seconds(tag: str) -> float:

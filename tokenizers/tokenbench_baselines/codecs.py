@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from tokenbench.media.codec import CodecRoundTrip, CodecSettings, VideoDecoder, VideoEncoder
@@ -57,9 +58,9 @@ class VideoCodec(Tokenizer):
         """B x 3 x T x H x W in [-1, 1], on 256 levels."""
         return torch.cat([self._decode_clip(clip) for clip in tokens.data])
 
-    def stream(self, *, fps: float) -> CodecStream:
+    def frame_stream(self, *, fps: float) -> CodecStream:
         """One coded clip at its own frame rate, which the encoder's rate control knows about."""
-        return CodecStream(self._settings, fps, self._device, self._dtype)
+        return CodecStream(self._settings, fps)
 
     def _encode_clip(self, video: Tensor) -> CodedClip:
         frames = to_uint8(video)
@@ -76,9 +77,8 @@ class VideoCodec(Tokenizer):
 class CodecStream:
     """A clip through encoder and decoder; frames lag by the encoder's look-ahead."""
 
-    def __init__(self, settings: CodecSettings, fps: float, device: torch.device, dtype: torch.dtype) -> None:
+    def __init__(self, settings: CodecSettings, fps: float) -> None:
         self._settings, self._fps = settings, fps
-        self._device, self._dtype = device, dtype
         self._codec: CodecRoundTrip | None = None
 
     @property
@@ -86,16 +86,13 @@ class CodecStream:
         """Written so far."""
         return 8.0 * self._codec.bytes_written if self._codec else 0.0
 
-    def push(self, video: Tensor) -> Tensor:
-        """1 x 3 x T x H x W; gives the frames that came back."""
-        frames = to_uint8(video)
+    def push(self, frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Take uint8 T x H x W x 3; give the frames that came back."""
         if self._codec is None:
             height, width = frames.shape[1:3]
             self._codec = CodecRoundTrip(self._settings, height, width, self._fps)
-        return to_float(self._codec.push(frames), self._device, self._dtype)
+        return self._codec.push(frames)
 
-    def flush(self) -> Tensor:
+    def flush(self) -> NDArray[np.uint8]:
         """The rest."""
-        if self._codec is None:
-            return torch.empty(1, 3, 0, 0, 0)
-        return to_float(self._codec.flush(), self._device, self._dtype)
+        return self._codec.flush() if self._codec else np.empty((0, 0, 0, 3), np.uint8)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from tokenbench.tokenizer import Tokenizer, TokenizerInfo, Tokens
@@ -26,7 +27,7 @@ class Identity(Tokenizer):
         """B x 3 x T x H x W as it was."""
         return tokens.data
 
-    def stream(self, *, fps: float) -> IdentityStream:
+    def frame_stream(self, *, fps: float) -> IdentityStream:
         """Any chunk, at once."""
         return IdentityStream()
 
@@ -36,14 +37,14 @@ class IdentityStream:
 
     def __init__(self) -> None:
         self.bits = 0.0
-        self._nothing = torch.empty(1, 3, 0, 0, 0)
+        self._nothing = np.empty((0, 0, 0, 3), np.uint8)
 
-    def push(self, video: Tensor) -> Tensor:
-        """1 x 3 x T x H x W as it is."""
-        self.bits += video.numel() * _BITS_PER_VALUE
-        self._nothing = video[:, :, :0]
-        return video
+    def push(self, frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Uint8 T x H x W x 3 as it is."""
+        self.bits += frames.size * _BITS_PER_VALUE
+        self._nothing = frames[:0]
+        return frames
 
-    def flush(self) -> Tensor:
+    def flush(self) -> NDArray[np.uint8]:
         """Nothing is left."""
         return self._nothing

@@ -1,1 +1,1 @@
-"""Bundled tokenizers."""
+"""The Cosmos tokenizers, written from their specification: the networks, and adapters to the tokenbench contract."""

@@ -1,0 +1,69 @@
+"""The scores of every clip, from a run's clips.csv."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tokenbench.errors import TokenBenchError
+from tokenbench.reporting.records import WRITE_AGAIN
+
+
+@dataclass(frozen=True)
+class ClipScores:
+    """One line of clips.csv."""
+
+    clip: str
+    domain: str
+    frames: int | None
+    height: int | None
+    width: int | None
+    fps: float | None
+    scores: Mapping[str, float | None]
+
+    @property
+    def media(self) -> str:
+        """A photograph has one frame and no frame rate."""
+        return "image" if self.frames == 1 and not self.fps else "video"
+
+
+def read_clips(file: Path, metrics: Collection[str]) -> tuple[ClipScores, ...]:
+    """The lines of clips.csv, with its columns of `metrics`; none where there is no such file."""
+    if not file.is_file():
+        return ()
+    try:
+        with file.open(encoding="utf-8", newline="") as lines:
+            reader = csv.DictReader(lines)
+            if "clip" not in (reader.fieldnames or []):
+                raise TokenBenchError(f"{file} has no column 'clip'; {WRITE_AGAIN}")
+            return tuple(_clip(file, reader.line_num, row, metrics) for row in reader)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise TokenBenchError(f"{file} cannot be read: {error}; {WRITE_AGAIN}") from error
+
+
+def _clip(file: Path, line: int, row: Mapping[str, str | None], metrics: Collection[str]) -> ClipScores:
+    def number(key: str) -> float | None:
+        text = row.get(key)
+        try:
+            value = float(text) if text else None
+        except ValueError as error:
+            place = f"{file}, line {line}: {key}"
+            raise TokenBenchError(f"{place} is {text!r}, expected a number; {WRITE_AGAIN}") from error
+        return None if value is None or math.isnan(value) else value
+
+    def whole(key: str) -> int | None:
+        value = number(key)
+        return None if value is None or math.isinf(value) else int(value)
+
+    return ClipScores(
+        clip=row["clip"] or "",
+        domain=row.get("domain") or "",
+        frames=whole("frames"),
+        height=whole("height"),
+        width=whole("width"),
+        fps=number("fps"),
+        scores={name: number(name) for name in metrics if name in row},
+    )

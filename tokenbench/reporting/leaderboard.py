@@ -1,0 +1,211 @@
+"""Which runs may be compared, and in which order they stand.
+
+Runs share a group when data set, manifest and protocol agree, storage apart; a group has one table for each
+kind of media. Within a table the rows of one storage stand together, the ceiling first, then by PSNR from
+high to low. Only rows of the same storage over all of the clips are ranked against each other: a mean over
+fewer clips is another number, and the ceiling is no contestant.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain, count
+
+from tokenbench.reporting.formats import RATE, quality_names, quantity
+from tokenbench.reporting.runs import Dataset, Measure, MediaResult, Metrics, Run
+
+_MEDIA_ORDER = ("video", "image")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A run under the name that tells it from the others of its group."""
+
+    run: Run
+    label: str
+
+    @property
+    def title(self) -> str:
+        """The label, with the storage where there is one."""
+        return self.label if self.run.storage == "none" else f"{self.label} · {self.run.storage}"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a leaderboard.
+
+    Args:
+        entry: whose line it is.
+        metrics: means over the clips of the table's kind of media.
+        clips: that were scored.
+        failed: clips of this kind that were not.
+        partial: the means are over fewer clips than those of other rows.
+        ranks: by metric, 1 for the best; empty where the row is not ranked.
+    """
+
+    entry: Entry
+    metrics: Metrics
+    clips: int
+    failed: int
+    partial: bool
+    ranks: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def run(self) -> Run:
+        """The run behind the row."""
+        return self.entry.run
+
+    @property
+    def rate(self) -> float | None:
+        """Bits per pixel: as measured, else as the tokenizer states it."""
+        measured = self.measure(RATE).value
+        return self.run.tokenizer.bits_per_pixel if measured is None else measured
+
+    def measure(self, name: str) -> Measure:
+        """A metric of the row, without a value where it has none."""
+        return self.metrics.get(name, Measure(None))
+
+
+@dataclass(frozen=True)
+class Table:
+    """The leaderboard of one kind of media."""
+
+    media: str
+    rows: tuple[Row, ...]
+
+    @property
+    def slug(self) -> str:
+        """The kind of media, for file names."""
+        return _slug(self.media)
+
+    @property
+    def qualities(self) -> list[str]:
+        """The metrics in the columns."""
+        return quality_names({name for row in self.rows for name in row.metrics})
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs that may be compared.
+
+    Args:
+        dataset: common to all of them; its protocol is given without storage.
+        entries: the runs, in the order of their PSNR.
+        tables: one a kind of media.
+        slug: for file names; unique in the report.
+    """
+
+    dataset: Dataset
+    entries: tuple[Entry, ...]
+    tables: tuple[Table, ...]
+    slug: str
+
+    @property
+    def heading(self) -> str:
+        """One line that says what the runs were judged on."""
+        return f"{self.dataset.name} · {self.dataset.protocol}"
+
+
+def group_runs(runs: Iterable[Run]) -> list[Group]:
+    """Sort runs into groups, in the order in which their first runs come."""
+    groups: dict[tuple[str, str | None, str], list[Run]] = {}
+    for run in runs:
+        key = (run.dataset.name, run.dataset.manifest_sha256, run.base_protocol)
+        groups.setdefault(key, []).append(run)
+    slugs = _unique([_slug(f"{name}-{protocol}") for name, _, protocol in groups])
+    return [_group(members, slug) for members, slug in zip(groups.values(), slugs, strict=True)]
+
+
+def _group(runs: Sequence[Run], slug: str) -> Group:
+    entries = [Entry(run, label) for run, label in zip(runs, _labels(runs), strict=True)]
+    present = {media for run in runs for media in run.media}
+    order = sorted(present, key=lambda media: (media not in _MEDIA_ORDER, media != "video", media))
+    return Group(
+        dataset=replace(runs[0].dataset, protocol=runs[0].base_protocol),
+        entries=tuple(sorted(entries, key=lambda entry: _order(entry.run, entry.run.metrics))),
+        tables=tuple(_table(media, entries) for media in order),
+        slug=slug,
+    )
+
+
+def _labels(runs: Sequence[Run]) -> list[str]:
+    """Tokenizer names; where two runs share name and storage, with the folder that tells them apart."""
+    same = Counter((run.tokenizer.name, run.storage) for run in runs)
+    folders = Counter((run.tokenizer.name, run.storage, run.name) for run in runs)
+    labels = []
+    for run in runs:
+        name, storage = run.tokenizer.name, run.storage
+        folder = run.name if folders[name, storage, run.name] == 1 else str(run.folder)
+        labels.append(name if same[name, storage] == 1 else f"{name} [{folder}]")
+    return labels
+
+
+def _table(media: str, entries: Sequence[Entry]) -> Table:
+    kinds = {clip.clip: clip.media for entry in entries for clip in entry.run.clips}
+    rows = [_row(entry, media, kinds) for entry in entries if _belongs(entry.run, media, kinds)]
+    most = max(row.clips for row in rows)
+    rows = [replace(row, partial=row.failed > 0 or row.clips < most) for row in rows]
+    rows.sort(key=lambda row: _order(row.run, row.metrics))
+    return Table(media, tuple(_ranked(rows)))
+
+
+def _belongs(run: Run, media: str, kinds: Mapping[str, str]) -> bool:
+    """A run that failed on every clip of a kind has no result for it, and yet must not vanish from the table."""
+    return media in run.media or any(kinds.get(failure.clip) == media for failure in run.failed)
+
+
+def _row(entry: Entry, media: str, kinds: Mapping[str, str]) -> Row:
+    """One run's row; `kinds` says which kind of media a clip is, as far as any run of the group scored it."""
+    result = entry.run.media.get(media, MediaResult(0, {}))
+    counted = max((measure.n or 0 for measure in result.metrics.values()), default=0)
+    # A failed clip of unknown kind counts in every table: better marked once too often than passed over.
+    failed = sum(kinds.get(failure.clip, media) == media or media == "all" for failure in entry.run.failed)
+    return Row(entry, result.metrics, result.clips if result.clips is not None else counted, failed, False)
+
+
+def _order(run: Run, metrics: Metrics) -> tuple[bool, str, bool, float, str]:
+    """Storage (none first), ceiling, PSNR from high to low with missing ones last, name."""
+    psnr = metrics.get("psnr", Measure(None)).value
+    falling = math.inf if psnr is None else -psnr
+    return (run.storage != "none", run.storage, not run.is_ceiling, falling, run.tokenizer.name)
+
+
+def _ranked(rows: Sequence[Row]) -> list[Row]:
+    ranks: list[dict[str, int]] = [{} for _ in rows]
+    for storage in {row.run.storage for row in rows}:
+        contest = [i for i, row in enumerate(rows) if row.run.storage == storage and _contends(row)]
+        for name in {name for i in contest for name in rows[i].metrics}:
+            for i, rank in _ranking(name, {i: rows[i].measure(name).value for i in contest}).items():
+                ranks[i][name] = rank
+    return [replace(row, ranks=rank) for row, rank in zip(rows, ranks, strict=True)]
+
+
+def _contends(row: Row) -> bool:
+    return not row.run.is_ceiling and not row.partial
+
+
+def _ranking(name: str, values: Mapping[int, float | None]) -> dict[int, int]:
+    """Ranks by row; equal values share one. A single row is not ranked, nor a metric of unknown direction."""
+    known = {i: value for i, value in values.items() if value is not None}
+    higher = quantity(name).higher_is_better
+    if higher is None or len(known) < 2:
+        return {}
+    places = sorted(set(known.values()), reverse=higher)
+    return {i: places.index(value) + 1 for i, value in known.items()}
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9.]+", "-", text).strip("-.").lower()[:80] or "runs"
+
+
+def _unique(names: Sequence[str]) -> list[str]:
+    """The names, numbered from the second of a kind on."""
+    taken: list[str] = []
+    for name in names:
+        numbered = (f"{name}-{number}" for number in count(2))
+        taken.append(next(candidate for candidate in chain([name], numbered) if candidate not in taken))
+    return taken

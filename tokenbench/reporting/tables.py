@@ -1,0 +1,198 @@
+"""The leaderboard as Markdown for people, CSV for programs and LaTeX for papers."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Callable, Iterable, Sequence
+
+from tokenbench.reporting.formats import (
+    GRID,
+    NOTHING,
+    PARTIAL_MARK,
+    RATE,
+    TIMES,
+    compression,
+    media_title,
+    millions,
+    quality_names,
+    quantity,
+)
+from tokenbench.reporting.leaderboard import Group, Row, Table
+
+_ORDER_NOTE = (
+    "Rows of one storage stand together, the ceiling (identity) first, then by PSNR from high to low. "
+    "Ranked: rows of the same storage over all clips, without the ceiling. "
+    "In brackets: 95 % intervals over clips."
+)
+_PARTIAL_NOTE = "clips are missing: the means are over fewer clips than in other rows; the row is not ranked."
+
+_LATEX_SPECIAL = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "[": "{[}",  # behind the end of a line LaTeX would take it for an option
+    "|": r"\textbar{}",
+    "·": r"\textperiodcentered{}",
+    TIMES: r"$\times$",
+    "∞": r"$\infty$",
+    PARTIAL_MARK: r"\textdagger{}",
+    NOTHING: "--",
+    **{mark: f"\\{mark}" for mark in "&%$#_{}"},
+}
+
+
+def markdown(groups: Sequence[Group]) -> str:
+    """The leaderboards, best in bold."""
+    parts = ["# Leaderboard", _ORDER_NOTE]
+    for group in groups:
+        parts.append(f"## {_markdown_text(group.heading)}")
+        parts.append(f"Manifest: {_markdown_text(group.dataset.manifest_sha256 or 'not recorded')}")
+        for table in group.tables:
+            parts += [f"### {_markdown_text(media_title(table.media))}", _markdown_table(table)]
+    if any(row.partial for row in _rows(groups)):
+        parts.append(f"{PARTIAL_MARK} {_PARTIAL_NOTE}")
+    return "\n\n".join(parts) + "\n"
+
+
+def _markdown_table(table: Table) -> str:
+    headers, numeric = _headers(table)
+    lines = [headers, ["---:" if right else "---" for right in numeric]]
+    lines += [_text_cells(table, row, _markdown_text, _markdown_score) for row in table.rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _markdown_score(row: Row, name: str) -> str:
+    measure, shown = row.measure(name), quantity(name)
+    text = shown.format(measure.value)
+    text = f"**{text}**" if row.ranks.get(name) == 1 else text
+    return f"{text} {shown.interval(measure)}".strip()
+
+
+def _markdown_text(text: str) -> str:
+    """Text that Markdown shows as it is: no markup, no HTML, no end of a cell."""
+    text = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub(r"([\\`*_\[\]|])", r"\\\1", text)
+
+
+def latex(groups: Sequence[Group]) -> str:
+    r"""A booktabs table for each leaderboard, best in bold, second underlined.
+
+    Needs ``\usepackage{booktabs}`` in the preamble.
+    """
+    parts = [r"% Needs \usepackage{booktabs}. Written by 'tokenbench report'."]
+    parts += [_latex_table(group, table) for group in groups for table in group.tables]
+    return "\n\n".join(parts) + "\n"
+
+
+def _latex_table(group: Group, table: Table) -> str:
+    headers, numeric = _headers(table)
+    body = []
+    for above, row in zip((None, *table.rows), table.rows, strict=False):
+        if above is not None and above.run.storage != row.run.storage:
+            body.append(r"\midrule")
+        body.append(" & ".join(_text_cells(table, row, latex_text, _latex_score)) + r" \\")
+    caption = f"{media_title(table.media)} of {group.heading}. {_ORDER_NOTE} Best in bold, second underlined."
+    if any(row.partial for row in table.rows):
+        caption += f" {PARTIAL_MARK}: {_PARTIAL_NOTE}"
+    lines = [
+        r"\begin{table}",
+        r"\centering",
+        rf"\caption{{{latex_text(caption)}}}",
+        rf"\label{{tab:{group.slug}-{table.slug}}}",
+        rf"\begin{{tabular}}{{{''.join('r' if right else 'l' for right in numeric)}}}",
+        r"\toprule",
+        " & ".join(map(latex_text, headers)) + r" \\",
+        r"\midrule",
+        *body,
+        r"\bottomrule",
+        r"\end{tabular}",
+        r"\end{table}",
+    ]
+    return "\n".join(lines)
+
+
+def _latex_score(row: Row, name: str) -> str:
+    measure, shown = row.measure(name), quantity(name)
+    text = latex_text(shown.format(measure.value))
+    command = {1: r"\textbf", 2: r"\underline"}.get(row.ranks.get(name, 0))
+    text = f"{command}{{{text}}}" if command else text
+    interval = latex_text(shown.interval(measure))
+    return rf"{text} {{\scriptsize {interval}}}" if interval else text
+
+
+def latex_text(text: str) -> str:
+    """Text that LaTeX shows as it is."""
+    return "".join(_LATEX_SPECIAL.get(character, character) for character in " ".join(text.split()))
+
+
+def _headers(table: Table) -> tuple[list[str], list[bool]]:
+    """Column titles, and whether the column holds numbers."""
+    words = ["Tokenizer", "Storage", "Kind", GRID]
+    scores = [quantity(name).header for name in (RATE, *table.qualities)]
+    numbers = [scores[0], "Parameters (M)", *scores[1:], "Clips", "Failed"]
+    return [*words, *numbers], [False] * len(words) + [True] * len(numbers)
+
+
+def _text_cells(table: Table, row: Row, escape: Callable[[str], str], score: Callable[[Row, str], str]) -> list[str]:
+    tokenizer = row.run.tokenizer
+    words = [
+        row.entry.label + (f" {PARTIAL_MARK}" if row.partial else ""),
+        row.run.storage,
+        tokenizer.kind or NOTHING,
+        compression(tokenizer),
+        quantity(RATE).format(row.rate),
+        millions(tokenizer.parameters),
+    ]
+    counts = [str(row.clips), str(row.failed)]
+    return [*map(escape, words), *(score(row, name) for name in table.qualities), *counts]
+
+
+def csv_text(groups: Sequence[Group]) -> str:
+    """One flat table in full precision; empty cells where a value is unknown."""
+    qualities = quality_names({name for row in _rows(groups) for name in row.metrics})
+    lines = [_csv_row(group, table, row, qualities) for group in groups for table in group.tables for row in table.rows]
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, fieldnames=list(lines[0]) if lines else [], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(lines)
+    return text.getvalue()
+
+
+def _csv_row(group: Group, table: Table, row: Row, qualities: Iterable[str]) -> dict[str, object]:
+    tokenizer = row.run.tokenizer
+    t, h, w = tokenizer.compression or (None, None, None)
+    cells: dict[str, object] = {
+        "dataset": group.dataset.name,
+        "manifest_sha256": group.dataset.manifest_sha256,
+        "protocol": group.dataset.protocol,
+        "media": table.media,
+        "tokenizer": tokenizer.name,
+        "run": row.run.name,
+        "storage": row.run.storage,
+        "kind": tokenizer.kind,
+        "modality": tokenizer.modality,
+        "compression_t": t,
+        "compression_h": h,
+        "compression_w": w,
+        "latent_channels": tokenizer.latent_channels,
+        "vocabulary": tokenizer.vocabulary,
+        "parameters": tokenizer.parameters,
+        "bits_per_pixel": row.rate,
+    }
+    for name in qualities:
+        measure = row.measure(name)
+        cells |= {
+            name: measure.value,
+            f"{name}_low": measure.low,
+            f"{name}_high": measure.high,
+            f"{name}_n": measure.n,
+        }
+    return cells | {"clips": row.clips, "failed": row.failed, "partial": int(row.partial)}
+
+
+def _rows(groups: Iterable[Group]) -> Iterable[Row]:
+    return (row for group in groups for table in group.tables for row in table.rows)
