@@ -61,13 +61,13 @@ def command(
     from tokenbench.cli.show import print_result
     from tokenbench.datasets.catalog import open_dataset
     from tokenbench.evaluation.protocol import Protocol
-    from tokenbench.evaluation.runner import Evaluation, default_device, evaluate
+    from tokenbench.evaluation.runner import Evaluation, open_device, evaluate
     from tokenbench.evaluation.windows import Compute
     from tokenbench.tokenizer import load_tokenizer
 
     clips = open_dataset(dataset)
     clips = dataclasses.replace(clips, clips=clips.clips[:limit])
-    compute = Compute(default_device(device), getattr(torch, dtype))
+    compute = Compute(open_device(device), getattr(torch, dtype))
     run = Evaluation(
         tokenizer=load_tokenizer(tokenizer, weights=weights, device=compute.device, dtype=compute.dtype),
         dataset=clips,

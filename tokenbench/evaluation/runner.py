@@ -174,8 +174,8 @@ def _result(run: Evaluation, records: list[ClipRecord], failed: list[Failure], s
     )
 
 
-def default_device(name: str) -> torch.device:
-    """The device of that name.
+def open_device(name: str) -> torch.device:
+    """The device of that name; on CUDA, float32 is made to mean float32: convolutions default to TF32 there.
 
     Raises:
         TokenBenchError: torch does not know it, or the machine does not have it.
@@ -186,4 +186,5 @@ def default_device(name: str) -> torch.device:
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
         raise TokenBenchError(f"device {name!r} cannot be used: {reason}; '--device cpu' always works") from error
+    torch.backends.cudnn.allow_tf32 = False
     return device

@@ -21,7 +21,7 @@ from tokenbench.media.colour import ColourConverter
 from tokenbench.media.orientation import display_matrix, orient, swaps_sides
 
 # A stream may end a little before its stated duration; more than this is a cut file.
-_DURATION_SLACK_SECONDS = 0.5
+_DURATION_SLACK_SECONDS = 0.1
 
 
 @dataclass(frozen=True)

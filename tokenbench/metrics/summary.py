@@ -72,7 +72,8 @@ def summarise(values: Sequence[float], unit: str, *, seed: int = 0, resamples: i
     mean = math.fsum(clips) / n
     if n == 1:
         return Summary(mean, (mean, mean), 1, unit)
-    low, high = np.percentile(_resampled_means(clips, seed, resamples), _PERCENTILES)
+    # Rounding alone could put the mean of equal draws a hair outside the values themselves.
+    low, high = np.clip(np.percentile(_resampled_means(clips, seed, resamples), _PERCENTILES), clips[0], clips[-1])
     return Summary(mean, (float(low), float(high)), n, unit)
 
 

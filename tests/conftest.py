@@ -1,0 +1,77 @@
+"""Real clips and a way to call the command line, shared by all tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tokenbench.cli import run
+from tokenbench.datasets.catalog import open_dataset
+from tokenbench.media.clip import Clip
+from tokenbench.media.image import write_png
+from tokenbench.media.writer import LosslessWriter
+
+
+@pytest.fixture(scope="session")
+def mini() -> dict[str, Clip]:
+    """The clips of the embedded data set by id."""
+    return {clip.id: clip for clip in open_dataset("mini").clips}
+
+
+@pytest.fixture(scope="session")
+def carphone(mini: dict[str, Clip]) -> NDArray[np.uint8]:
+    """The first 24 frames of a talking head, uint8 24 x 144 x 176 x 3."""
+    return np.concatenate(list(mini["carphone"].chunks(24, frames=24)))
+
+
+def write_video(path: Path, frames: NDArray[np.uint8], fps: float = 25.0) -> Path:
+    """Frames as a lossless video file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with LosslessWriter(path, *frames.shape[1:3], fps) as writer:
+        writer.write(frames)
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path: Path, carphone: NDArray[np.uint8], mini: dict[str, Clip]) -> Path:
+    """A small data set of a user's own: two videos of odd and even size, and a photograph."""
+    place = tmp_path / "clips"
+    write_video(place / "even.mkv", carphone[:14, :64, :80])
+    write_video(place / "odd.mkv", carphone[5:16, :67, :93])
+    write_png(place / "photo.png", next(mini["chelsea"].chunks(1))[0][:77, :102])
+    return place
+
+
+@dataclass
+class Outcome:
+    """Of a command: exit code and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def message(self) -> str:
+        """The one line of an error, without progress bars."""
+        lines = [line for line in self.err.splitlines() if line.startswith("tokenbench: ")]
+        assert len(lines) == 1, self.err
+        return lines[0]
+
+
+@pytest.fixture
+def tokenbench(capfd: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
+    """Call the command line in this process."""
+
+    def call(*arguments: object) -> Outcome:
+        capfd.readouterr()
+        code = run([str(argument) for argument in arguments])
+        out, err = capfd.readouterr()
+        assert "Traceback" not in err
+        return Outcome(code, out, err)
+
+    return call
