@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from tests_support import write_video
 
 from tokenbench.cli import run
 from tokenbench.datasets.catalog import open_dataset
 from tokenbench.media.clip import Clip
 from tokenbench.media.image import write_png
-from tokenbench.media.writer import LosslessWriter
 
 
 @pytest.fixture(scope="session")
@@ -27,14 +27,6 @@ def mini() -> dict[str, Clip]:
 def carphone(mini: dict[str, Clip]) -> NDArray[np.uint8]:
     """The first 24 frames of a talking head, uint8 24 x 144 x 176 x 3."""
     return np.concatenate(list(mini["carphone"].chunks(24, frames=24)))
-
-
-def write_video(path: Path, frames: NDArray[np.uint8], fps: float = 25.0) -> Path:
-    """Frames as a lossless video file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with LosslessWriter(path, *frames.shape[1:3], fps) as writer:
-        writer.write(frames)
-    return path
 
 
 @pytest.fixture

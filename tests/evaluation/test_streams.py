@@ -28,7 +28,8 @@ class Halves:
     info = TokenizerInfo(name="halves", kind="continuous", window=4, padding=Padding(frames=(2, 0), size=(4, 4)))
 
     def encode(self, video: torch.Tensor) -> Tokens:
-        assert video.shape[2] % 2 == 0 and video.shape[3] % 4 == video.shape[4] % 4 == 0
+        assert video.shape[2] % 2 == 0
+        assert video.shape[3] % 4 == video.shape[4] % 4 == 0
         return Tokens((video[:, :, ::2] + video[:, :, 1::2]) / 2, bits=8.0 * video.shape[2])
 
     def decode(self, tokens: Tokens) -> torch.Tensor:

@@ -61,7 +61,7 @@ def command(
     from tokenbench.cli.show import print_result
     from tokenbench.datasets.catalog import open_dataset
     from tokenbench.evaluation.protocol import Protocol
-    from tokenbench.evaluation.runner import Evaluation, open_device, evaluate
+    from tokenbench.evaluation.runner import Evaluation, evaluate, open_device
     from tokenbench.evaluation.windows import Compute
     from tokenbench.tokenizer import load_tokenizer
 

@@ -4,31 +4,48 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+import av
 import numpy as np
+from av.filter import Graph
 from av.video.frame import VideoFrame
-from av.video.reformatter import Interpolation, VideoReformatter
 from numpy.typing import NDArray
+
+from tokenbench.errors import ClipError
 
 
 class ColourConverter:
     """Converts frames of one clip; keeps the tables of the last conversion.
 
-    Matrix and range are those that a frame states, BT.601 limited where it states none. Bicubic is the flag of
-    ffmpeg's own conversion: another one rounds otherwise.
+    Matrix and range are those that a frame states, BT.601 limited where it states none. Chroma is interpolated
+    bicubically. It is ffmpeg's own filter, and not PyAV's reformatter, which also looks at the chroma location and at
+    interlacing: ffmpeg does not, and 10-bit, odd-sized and interlaced frames come out differently.
     """
 
     def __init__(self) -> None:
-        self._reformatter = VideoReformatter()
+        self._key: tuple[object, ...] | None = None
+        self._graph = Graph()
 
     def to_rgb(self, frame: VideoFrame) -> NDArray[np.uint8]:
         """A decoded frame as uint8 H x W x 3."""
-        rgb = self._reformatter.reformat(frame, format="rgb24", interpolation=Interpolation.BICUBIC)
-        return cast(NDArray[np.uint8], rgb.to_ndarray())
+        return cast(NDArray[np.uint8], self._converted(frame, "rgb24").to_ndarray())
 
     def from_rgb(self, image: NDArray[np.uint8], pixel_format: str) -> VideoFrame:
         """A uint8 H x W x 3 image in FFmpeg's pixel format of that name."""
         rgb = VideoFrame.from_ndarray(cast(Any, np.ascontiguousarray(image)), format="rgb24")
-        return self._reformatter.reformat(rgb, format=pixel_format, interpolation=Interpolation.BICUBIC)
+        return self._converted(rgb, pixel_format)
+
+    def _converted(self, frame: VideoFrame, pixel_format: str) -> VideoFrame:
+        key = (frame.format.name, frame.width, frame.height, frame.colorspace, frame.color_range, pixel_format)
+        try:
+            if key != self._key:
+                self._graph, self._key = _graph(frame, pixel_format), key
+            self._graph.vpush(frame)
+            return self._graph.vpull()
+        except av.error.FFmpegError as error:
+            raise ClipError(
+                f"its colours ({frame.format.name}, matrix {frame.colorspace}, range {frame.color_range}) cannot be "
+                f"converted to {pixel_format}: {error.strerror}; re-encode the file"
+            ) from error
 
 
 def through_pixel_format(frames: NDArray[np.uint8], pixel_format: str) -> NDArray[np.uint8]:
@@ -41,3 +58,20 @@ def through_pixel_format(frames: NDArray[np.uint8], pixel_format: str) -> NDArra
     there, back = ColourConverter(), ColourConverter()
     images = [back.to_rgb(there.from_rgb(image, pixel_format)) for image in frames]
     return np.stack(images) if images else frames
+
+
+def _graph(frame: VideoFrame, pixel_format: str) -> Graph:
+    """A filter graph for frames of one kind: what the ffmpeg command builds for `-pix_fmt`."""
+    graph = Graph()
+    source = graph.add(
+        "buffer",
+        video_size=f"{frame.width}x{frame.height}",
+        pix_fmt=frame.format.name,
+        colorspace=str(int(frame.colorspace)),
+        range=str(int(frame.color_range)),
+        time_base="1/1",
+    )
+    scale = graph.add("scale", flags="bicubic")
+    graph.link_nodes(source, scale, graph.add("format", pixel_format), graph.add("buffersink"))
+    graph.configure()
+    return graph

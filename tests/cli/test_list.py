@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tokenbench.tokenizer import registered
+
+Command = Callable[..., Any]
+
+
+def test_every_registered_tokenizer_is_listed_with_its_card(tokenbench: Command) -> None:
+    outcome = tokenbench("list", "tokenizers")
+    lines = {line.split()[0]: line for line in outcome.out.splitlines()[2:]}
+    assert set(lines) == set(registered())
+    assert {"identity", "haar-4x8x8", "haar-8x8", "h264-crf23", "h265-crf28", "av1-crf35", "jpeg-q75"} < set(lines)
+    assert "4x8x8" in lines["cosmos-cv-4x8x8"]
+    assert "73.2 M" in lines["cosmos-cv-4x8x8"]
+    cards = json.loads(tokenbench("list", "tokenizers", "--json").out)
+    assert {card["name"] for card in cards} == set(lines)
+
+
+def test_datasets_are_listed(tokenbench: Command) -> None:
+    assert "mini" in tokenbench("list", "datasets").out
+
+
+PLUGIN = """
+from tokenbench.tokenizer import Card, TokenizerInfo
+
+class Negative:
+    def __init__(self, info, **_):
+        self.info = info
+
+    def encode(self, video):
+        return -video
+
+    def decode(self, tokens):
+        return -tokens
+
+CARD = Card(info=TokenizerInfo(name="negative", kind="continuous"), factory="stranger:Negative")
+"""
+
+
+def test_a_strangers_installed_plug_in_is_found(tmp_path: Path, folder: Path) -> None:
+    (tmp_path / "stranger.py").write_text(PLUGIN)
+    metadata = tmp_path / "stranger-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: stranger\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text("[tokenbench.tokenizers]\nstranger = stranger:CARD\n")
+    code = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import tokenbench.cli as c; sys.exit(c.run(sys.argv[1:]))"
+    )
+    command = [sys.executable, "-c", code, "eval", "--tokenizer", "negative", "--dataset", str(folder), "--out", "run"]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    assert json.loads((tmp_path / "run/result.json").read_text())["metrics"]["psnr"]["value"] > 180

@@ -1,0 +1,94 @@
+"""The rules of design that no single module can hold: who may import whom, and what a quick command may load."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+# A room of the harness -> rooms that it must not import.
+FORBIDDEN = {
+    "media": {"cli", "datasets", "evaluation", "metrics", "reporting", "tokenizer", "weights"},
+    "metrics": {"cli", "datasets", "evaluation", "media", "reporting", "tokenizer", "weights"},
+    "tokenizer": {"cli", "datasets", "evaluation", "media", "metrics", "reporting"},
+    "weights": {"cli", "datasets", "evaluation", "media", "metrics", "reporting", "tokenizer"},
+    "datasets": {"cli", "evaluation", "metrics", "reporting", "tokenizer"},
+    "evaluation": {"cli", "reporting"},
+    "reporting": {"cli", "evaluation", "media", "datasets", "tokenizer", "metrics"},
+}
+PLUGINS = ("tokenbench_baselines", "tokenbench_cosmos")
+PLUGINS_MAY_IMPORT = {"tokenizer", "weights", "media", "errors"}
+
+
+def imports_of(path: Path) -> set[str]:
+    """Absolute module names that a file imports, anywhere in it."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module}
+    return names
+
+
+def rooms_of(names: set[str]) -> set[str]:
+    return {name.split(".")[1] for name in names if name.startswith("tokenbench.")}
+
+
+def files_of(package: Path) -> list[Path]:
+    files = sorted(package.rglob("*.py")) if package.is_dir() else [package.with_suffix(".py")]
+    assert files
+    return files
+
+
+@pytest.mark.parametrize("room", FORBIDDEN)
+def test_data_flows_one_way(room: str) -> None:
+    for path in files_of(ROOT / "tokenbench" / room):
+        assert not rooms_of(imports_of(path)) & FORBIDDEN[room], path
+
+
+def test_the_harness_knows_no_tokenizer_by_name() -> None:
+    for path in files_of(ROOT / "tokenbench"):
+        assert not {name.split(".")[0] for name in imports_of(path)} & set(PLUGINS), path
+
+
+@pytest.mark.parametrize("plugin", PLUGINS)
+def test_bundled_tokenizers_use_what_a_strangers_may(plugin: str) -> None:
+    others = set(PLUGINS) - {plugin}
+    for path in files_of(ROOT / "tokenizers" / plugin):
+        names = imports_of(path)
+        assert rooms_of(names) <= PLUGINS_MAY_IMPORT, path
+        assert not {name.split(".")[0] for name in names} & others, path
+
+
+def test_no_package_hides_hugging_faces_tokenizers(tmp_path: Path) -> None:
+    assert not (ROOT / "tokenizers" / "__init__.py").exists()
+    code = "import importlib.util, tokenbench_cosmos; print(importlib.util.find_spec('tokenizers'))"
+    found = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    if importlib.util.find_spec("transformers") is None:
+        assert found.stdout.strip() == "None"
+
+
+def loaded_by(code: str, tmp_path: Path) -> set[str]:
+    code = f"import sys\n{code}\nprint(*sorted(name.split('.')[0] for name in sys.modules), file=sys.stderr)"
+    run = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    return set(run.stderr.split())
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["list", "tokenizers"], ["eval", "--help"], ["report", "--help"]])
+def test_quick_commands_load_nothing_heavy(arguments: list[str], tmp_path: Path) -> None:
+    loaded = loaded_by(f"from tokenbench.cli import run\nassert run({arguments}) == 0", tmp_path)
+    assert not loaded & {"torch", "numpy", "pandas", "numba", "av", "matplotlib", "PIL", "scipy"}
+
+
+def test_compare_does_not_load_torch(folder: Path, tmp_path: Path) -> None:
+    code = f"from tokenbench.cli import run\nassert run(['compare', {str(folder)!r}, {str(folder)!r}]) == 0"
+    code = f"import sys\n{code}\nprint('torch' in sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert run.stdout.splitlines()[-1] == "False"

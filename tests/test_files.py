@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tokenbench.errors import OutputError
+from tokenbench.files import whole_file, write_text
+
+
+def test_a_file_that_fails_leaves_the_old_one_and_no_rest(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "a.txt"
+    write_text(path, "old")
+    with pytest.raises(ValueError, match="half way"), whole_file(path) as temporary:
+        temporary.write_text("ne")
+        raise ValueError("half way")
+    assert path.read_text() == "old"
+    assert os.listdir(path.parent) == ["a.txt"]
+
+
+def test_permissions_follow_the_umask(tmp_path: Path) -> None:
+    mask = os.umask(0o027)
+    try:
+        write_text(tmp_path / "a.txt", "text")
+    finally:
+        os.umask(mask)
+    assert (tmp_path / "a.txt").stat().st_mode & 0o777 == 0o640
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(
+        OutputError, match=r"cannot write .*file/a\.txt: (Not a directory|File exists); free some space"
+    ):
+        write_text(tmp_path / "file" / "a.txt", "text")
