@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from tokenbench.datasets.dataset import Dataset
@@ -26,7 +27,7 @@ def read_folder(folder: Path) -> Dataset:
         TokenBenchError: the folder is missing, unreadable or holds neither videos nor images.
     """
     files = media_files(folder)
-    listing = "".join(f"{name}\t{path.stat().st_size}\n" for name, path in files.items())
+    listing = "".join(f"{name}\t{_size(path)}\n" for name, path in files.items())
     return Dataset(
         name=folder.resolve().name,
         clips=tuple(
@@ -41,7 +42,7 @@ def media_files(folder: Path) -> dict[str, Path]:
     """Videos and images under `folder` by their name inside it, sorted; hidden ones are passed over.
 
     Raises:
-        TokenBenchError: the folder is missing, unreadable or holds neither videos nor images.
+        TokenBenchError: the folder is missing, unreadable or holds neither videos nor images, or a name is no UTF-8.
     """
     if not folder.is_dir():
         what = "is a file" if folder.exists() else "no such folder"
@@ -52,7 +53,7 @@ def media_files(folder: Path) -> dict[str, Path]:
 
     found: dict[str, Path] = {}
     for parent, folders, names in os.walk(folder, onerror=refuse, followlinks=True):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+        folders[:] = [name for name in folders if not name.startswith(".") and not _leads_back(Path(parent, name))]
         for name in names:
             path = Path(parent, name)
             if not name.startswith(".") and path.suffix.lower() in VIDEO_SUFFIXES | IMAGE_SUFFIXES:
@@ -61,12 +62,34 @@ def media_files(folder: Path) -> dict[str, Path]:
         raise TokenBenchError(
             f"{folder}: holds no videos or images; give a folder of .mp4, .mkv, .png, .jpg, ... files"
         )
+    _refuse_unreadable_names(folder, found)
     return dict(sorted(found.items()))
 
 
 def media_kind(path: Path) -> MediaKind:
     """Whether a file is a photograph or a video, by its suffix."""
     return "image" if path.suffix.lower() in IMAGE_SUFFIXES else "video"
+
+
+def _refuse_unreadable_names(folder: Path, names: Iterable[str]) -> None:
+    for name in names:
+        try:
+            name.encode()
+        except UnicodeEncodeError as error:
+            raise TokenBenchError(f"{folder}: the file name {name!a} is not UTF-8; rename the file") from error
+
+
+def _leads_back(folder: Path) -> bool:
+    """Whether a folder is a link to one that it lies in, so that following it would never end."""
+    return folder.is_symlink() and folder.resolve() in {parent.resolve() for parent in folder.parents}
+
+
+def _size(path: Path) -> int:
+    """In bytes; -1 for a broken link, which fails as a clip when its turn comes."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return -1
 
 
 def _domain(folder: Path, name: str) -> str:

@@ -55,7 +55,7 @@ def _mediapy_settings(height: int, width: int) -> CodecSettings:
     return CodecSettings(
         encoder="libx264",
         decoder="h264",
-        options={"qp": str(quantiser), "preset": "medium", "threads": "4"},
+        options={"qp": str(quantiser), "preset": "medium", "threads": "1"},
         pixel_format="yuv420p" if height % 2 == 0 and width % 2 == 0 else "yuv444p",
     )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps
 
 from tokenbench.errors import ClipError
 from tokenbench.files import write_bytes
@@ -34,16 +34,20 @@ def read_image(path: Path) -> NDArray[np.uint8]:
         upright = ImageOps.exif_transpose(image)
         if upright.mode in _SIXTEEN_BIT_MODES:
             return _from_sixteen_bit(np.asarray(upright))
+        if upright.mode == "F":
+            raise ValueError("floating-point values, expected 8 or 16 bits")
         return np.array(upright.convert("RGB"))
 
 
 def image_size(path: Path) -> tuple[int, int]:
-    """`(height, width)` as displayed, from the header alone.
+    """`(height, width)` as displayed, mostly from the header alone.
 
     Raises:
         ClipError: as `read_image`.
     """
     with _opened(path) as image:
+        if image.format == "TIFF":
+            image.load()  # turns the picture and forgets its orientation
         width, height = image.size
         turned = image.getexif().get(ExifTags.Base.Orientation, 1) in _QUARTER_TURNS
         return (width, height) if turned else (height, width)
@@ -61,7 +65,9 @@ def write_png(path: Path, image: NDArray[np.uint8]) -> None:
     write_bytes(path, png_bytes(image))
 
 
-def _from_sixteen_bit(grey: NDArray[np.generic]) -> NDArray[np.uint8]:
+def _from_sixteen_bit(grey: NDArray[np.integer]) -> NDArray[np.uint8]:
+    if grey.min() < 0 or grey.max() > 65535:
+        raise ValueError(f"values from {grey.min()} to {grey.max()}, expected 8 or 16 bits")
     rounded = (grey.astype(np.uint32) * 255 + 32767) // 65535
     return np.repeat(rounded.astype(np.uint8)[..., None], 3, axis=-1)
 
@@ -75,5 +81,6 @@ def _opened(path: Path) -> Iterator[Image.Image]:
         raise ClipError(f"{path}: no such file; check the path") from error
     except PermissionError as error:
         raise ClipError(f"{path}: permission denied; make the file readable") from error
-    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ClipError(f"{path}: not a readable image ({error}); replace the file") from error
+    except Exception as error:  # damaged files make Pillow raise nearly anything
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ClipError(f"{path}: not a readable image ({reason}); replace the file") from error

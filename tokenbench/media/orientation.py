@@ -14,9 +14,12 @@ Matrix = tuple[int, int, int, int]
 
 IDENTITY: Matrix = (1, 0, 0, 1)
 
+# Less than this off a quarter turn is none (ffmpeg's rule, fftools/ffmpeg_filter.c).
+_ONE_DEGREE = np.sin(np.radians(1))
+
 
 def display_matrix(frame: VideoFrame) -> Matrix | None:
-    """Signs `(a, b, c, d)` of the frame's display matrix; None where it asks for nothing.
+    """Signs `(a, b, c, d)` of the frame's display matrix; None where it asks for nothing, or is all zero.
 
     A pixel at (x, y) is shown at (a x + c y, b x + d y) (ISO/IEC 14496-12, 6.2.2).
 
@@ -27,7 +30,11 @@ def display_matrix(frame: VideoFrame) -> Matrix | None:
     if data is None:
         return None
     values = np.frombuffer(cast(memoryview, data), np.int32)
-    a, b, c, d = (int(sign) for sign in np.sign(values[[0, 1, 3, 4]]))
+    turn = values[[0, 1, 3, 4]].astype(np.float64)
+    turn[abs(turn) <= abs(turn).max() * _ONE_DEGREE] = 0
+    if not turn.any():
+        return None
+    a, b, c, d = (int(sign) for sign in np.sign(turn))
     if (a == d == 0) == (b == c == 0):
         raise ClipError(f"its display matrix {values.tolist()} is no quarter turn; re-encode the file upright")
     return None if (a, b, c, d) == IDENTITY else (a, b, c, d)

@@ -30,9 +30,10 @@ def to_float(
     Returns:
         1 x 3 x T x H x W in [-1, 1]; a view of T x H x W x 3 memory.
     """
+    frames = np.ascontiguousarray(frames)
     if torch.device(device).type == "cpu":
         values = np.empty(frames.shape, np.float32)
-        each(_look_up, zip(np.ascontiguousarray(frames), values, strict=True))
+        each(_look_up, zip(frames, values, strict=True))
         video = torch.from_numpy(values).to(dtype)
     else:
         table = torch.from_numpy(_TO_FLOAT).to(device)

@@ -6,12 +6,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
+from av.codec.context import Flags
 from av.container import InputContainer
+from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
@@ -19,9 +22,7 @@ from numpy.typing import NDArray
 from tokenbench.errors import ClipError
 from tokenbench.media.colour import ColourConverter
 from tokenbench.media.orientation import display_matrix, orient, swaps_sides
-
-# A stream may end a little before its stated duration; more than this is a cut file.
-_DURATION_SLACK_SECONDS = 0.1
+from tokenbench.media.truncation import needed_bytes
 
 
 @dataclass(frozen=True)
@@ -41,12 +42,11 @@ def probe_video(path: Path) -> VideoInfo:
         ClipError: the file cannot be opened, is cut short, or holds no video.
     """
     with _open(path) as (container, stream):
-        first = next(_decode(container, stream, path), None)
-        if first is None:
-            raise ClipError(f"{path}: holds no video frame; replace the file")
+        first = next(_decode(container, stream, path))
         height, width = first.height, first.width
-        if swaps_sides(display_matrix(first)):
-            height, width = width, height
+        with _naming(path):
+            if swaps_sides(display_matrix(first)):
+                height, width = width, height
         return VideoInfo(stream.frames, float(_rate(stream)), height, width)
 
 
@@ -69,13 +69,11 @@ def read_chunks(path: Path, size: int, *, frames: int | None = None) -> Iterator
         ClipError: the file is damaged or cut short, or its frames change size.
     """
     chunk: list[NDArray[np.uint8]] = []
-    for count, frame in enumerate(read_frames(path), start=1):
+    for frame in islice(read_frames(path), frames):
         chunk.append(frame)
-        if len(chunk) == size or count == frames:
+        if len(chunk) == size:
             yield np.stack(chunk)
             chunk = []
-        if count == frames:
-            return
     if chunk:
         yield np.stack(chunk)
 
@@ -84,74 +82,76 @@ def read_frames(path: Path) -> Iterator[NDArray[np.uint8]]:
     """Every frame of a video, uint8 H x W x 3, as `read_chunks` describes them."""
     with _open(path) as (container, stream):
         colour = ColourConverter()
-        frame, shape, matrix = None, None, None
+        shape, matrix = None, None
         for frame in _decode(container, stream, path):
-            image = colour.to_rgb(frame)
-            if shape is None:
-                # Asked once: in PyAV a frame that was asked for its side data outlives its last use.
-                shape, matrix = image.shape, display_matrix(frame)
+            with _naming(path):
+                image = colour.to_rgb(frame)
+                if shape is None:
+                    # Asked once: in PyAV a frame that was asked for its side data outlives its last use.
+                    shape, matrix = image.shape, display_matrix(frame)
             if image.shape != shape:
                 raise ClipError(f"{path}: the frame size changes from {shape} to {image.shape}; re-encode the file")
             yield image if matrix is None else orient(image, matrix)
-        _refuse_early_end(path, stream, frame)
 
 
 @contextmanager
 def _open(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     try:
-        container: Any = av.open(str(path))
+        # Named as a file: "take:2.mp4" alone would be FFmpeg's protocol "take". Titles may be in any encoding.
+        container: Any = av.open(f"file:{path}", metadata_errors="replace")
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise _unreadable(path, error) from error
     with container:
-        if not container.streams.video:
+        streams = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
+        if not streams:
             raise ClipError(f"{path}: holds no video stream; give a video file")
-        stream = container.streams.video[0]
-        stream.thread_type = "AUTO"
-        _refuse_cut_index(path, stream)
-        yield container, stream
+        decoder = streams[0].codec_context
+        if decoder is None:
+            raise ClipError(f"{path}: PyAV has no decoder for its video; re-encode the file, as H.264 for instance")
+        decoder.thread_type = "AUTO"
+        # Cut the left edge where the stream states it, and not at the next multiple of the memory's alignment.
+        decoder.flags |= Flags.unaligned
+        yield container, streams[0]
 
 
 def _decode(container: InputContainer, stream: VideoStream, path: Path) -> Iterator[VideoFrame]:
-    frames = container.decode(stream)
-    count = 0
-    while True:
-        try:
-            frame = next(frames)
-        except StopIteration:
-            return
-        except (av.error.FFmpegError, OSError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise ClipError(f"{path}: damaged after frame {count}: {reason}; replace the file") from error
-        count += 1
-        yield frame
+    """At least one frame."""
+    count, cut = 0, False
+    _refuse_cut_file(path, stream)
+    try:
+        for packet in container.demux(stream):
+            # The last packet of a stream is empty; one whose bytes end too early is marked, and matters at the end.
+            cut = packet.is_corrupt if packet.size else cut
+            for frame in packet.decode():
+                count += 1
+                yield frame
+    except (av.error.FFmpegError, OSError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ClipError(f"{path}: damaged after frame {count}: {reason}; replace the file") from error
+    _refuse_cut_file(path, stream)
+    if cut:
+        raise ClipError(f"{path}: cut short within frame {count}; copy or download it again")
+    if count == 0:
+        raise ClipError(f"{path}: holds no video frame; replace the file")
+
+
+def _refuse_cut_file(path: Path, stream: VideoStream) -> None:
+    have, needed = path.stat().st_size, needed_bytes(path, stream)
+    if have < needed:
+        raise ClipError(f"{path}: cut short, {have} bytes of {needed}; copy or download it again")
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Puts the file's name in front of what is wrong with its frames."""
+    try:
+        yield
+    except ClipError as error:
+        raise ClipError(f"{path}: {error}") from error
 
 
 def _rate(stream: VideoStream) -> Fraction:
     return stream.average_rate or stream.guessed_rate or stream.base_rate or Fraction(0)
-
-
-def _refuse_cut_index(path: Path, stream: VideoStream) -> None:
-    """The index of an mp4 names bytes that a file cut short does not have."""
-    end = max((entry.pos + entry.size for entry in stream.index_entries), default=0)
-    have = path.stat().st_size
-    if end > have:
-        raise ClipError(f"{path}: cut short, {have} bytes where its index needs {end}; copy or download it again")
-
-
-def _refuse_early_end(path: Path, stream: VideoStream, last: VideoFrame | None) -> None:
-    """Matroska and WebM state a stream's duration as a tag; frames must reach it."""
-    end = float(last.time) if last is not None and last.time is not None else 0.0
-    stated = _tagged_seconds(stream.metadata.get("DURATION", ""))
-    if stated - end > _DURATION_SLACK_SECONDS + float(1 / (_rate(stream) or 1)):
-        raise ClipError(f"{path}: cut short, frames end at {end:.2f} s of {stated:.2f} s; copy or download it again")
-
-
-def _tagged_seconds(tag: str) -> float:
-    """Seconds of a `HH:MM:SS.fraction` tag; 0 where there is none."""
-    if tag.count(":") != 2:
-        return 0.0
-    hours, minutes, seconds = tag.split(":")
-    return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
 
 
 def _unreadable(path: Path, error: Exception) -> ClipError:

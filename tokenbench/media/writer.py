@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 
@@ -12,6 +11,7 @@ from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 from tokenbench.files import cannot_write
+from tokenbench.media.rate import frame_rate
 
 VIDEO_SUFFIX = ".mkv"
 
@@ -26,11 +26,10 @@ class LosslessWriter:
     def __init__(self, path: Path, height: int, width: int, fps: float) -> None:
         self._path = path
         try:
-            self._container = av.open(str(path), "w", format="matroska")
+            self._container = av.open(f"file:{path}", "w", format="matroska")
         except (av.error.FFmpegError, OSError) as error:
             raise cannot_write(path, error) from error
-        rate = Fraction(fps).limit_denominator(1001) if fps > 0 else Fraction(25)
-        stream = self._container.add_stream("ffv1", rate=rate)
+        stream = self._container.add_stream("ffv1", rate=frame_rate(fps))
         stream.height, stream.width, stream.pix_fmt = height, width, "bgr0"
         self._stream = stream
 
