@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import tomllib
+from collections import Counter
 from dataclasses import dataclass, fields
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 from tokenbench.datasets.dataset import Dataset
 from tokenbench.errors import TokenBenchError
@@ -54,11 +56,13 @@ def read_manifest(path: Path) -> Dataset:
         raise TokenBenchError(f"{path}: not a readable manifest: {error}") from error
     if table.get("schema") != SCHEMA:
         raise TokenBenchError(f"{path}: schema is {table.get('schema')!r}, expected {SCHEMA!r}")
-    entries = [_entry(path, number, values) for number, values in enumerate(table.get("clips", []), start=1)]
-    if not entries:
+    tables = table.get("clips")
+    if not tables or not isinstance(tables, list):
         raise TokenBenchError(f"{path}: names no clips; add [[clips]] tables")
-    if len({entry.id for entry in entries}) < len(entries):
-        raise TokenBenchError(f"{path}: two clips have the same id; rename one")
+    entries = [_entry(path, number, values) for number, values in enumerate(tables, start=1)]
+    id_, count = Counter(entry.id for entry in entries).most_common(1)[0]
+    if count > 1:
+        raise TokenBenchError(f"{path}: two clips have the same id {id_!r}; rename one")
     return Dataset(
         name=str(table.get("name", path.stem)),
         clips=tuple(_clip(path, entry) for entry in entries),
@@ -66,14 +70,31 @@ def read_manifest(path: Path) -> Dataset:
     )
 
 
-def _entry(path: Path, number: int, values: dict[str, Any]) -> Entry:
+def _entry(path: Path, number: int, values: Any) -> Entry:
+    if not isinstance(values, dict):
+        raise TokenBenchError(f"{path}: clip {number} is {values!r}, expected a [[clips]] table")
     known = {field.name for field in fields(Entry)}
     if unknown := sorted(values.keys() - known):
         raise TokenBenchError(f"{path}: clip {number} has unknown keys {unknown}, expected {sorted(known)}")
     try:
-        return Entry(**values)
+        entry = Entry(**values)
     except TypeError as error:
         raise TokenBenchError(f"{path}: clip {number}: {str(error).partition(') ')[2]}") from error
+    for name, kind in get_type_hints(Entry).items():
+        if expected := _misfit(getattr(entry, name), kind):
+            raise TokenBenchError(f"{path}: clip {number}: {name} is {getattr(entry, name)!r}, expected {expected}")
+    return entry
+
+
+def _misfit(value: Any, kind: Any) -> str:
+    """What was expected of a value that is not of its field's kind; nothing where it is."""
+    if choices := get_args(kind):
+        return "" if value in choices else " or ".join(map(repr, choices))
+    if kind is str:
+        return "" if isinstance(value, str) else "a string"
+    if kind is int:
+        return "" if type(value) is int and value > 0 else "a whole number above 0"
+    return "" if type(value) in (int, float) and 0 <= value < math.inf else "a number of 0 or more"
 
 
 def _clip(manifest: Path, entry: Entry) -> Clip:
@@ -81,7 +102,7 @@ def _clip(manifest: Path, entry: Entry) -> Clip:
     if not path.is_file():
         source = f"reinstall the package {entry.package!r}" if entry.package else "put the file there"
         raise TokenBenchError(f"clip {entry.id!r}: {path} is missing; {source}")
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    digest = _sha256(entry, path)
     if digest != entry.sha256:
         raise TokenBenchError(
             f"clip {entry.id!r}: {path} has sha256 {digest[:16]}..., expected {entry.sha256[:16]}...; "
@@ -97,6 +118,14 @@ def _clip(manifest: Path, entry: Entry) -> Clip:
         height=entry.height,
         width=entry.width,
     )
+
+
+def _sha256(entry: Entry, path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise TokenBenchError(f"clip {entry.id!r}: {path}: {error.strerror}; make the file readable") from error
 
 
 def _package_file(entry: Entry) -> Path:
