@@ -16,7 +16,8 @@ ROOT = Path(__file__).parents[1]
 FORBIDDEN = {
     "media": {"cli", "datasets", "evaluation", "metrics", "reporting", "tokenizer", "weights"},
     "metrics": {"cli", "datasets", "evaluation", "media", "reporting", "tokenizer", "weights"},
-    "tokenizer": {"cli", "datasets", "evaluation", "media", "metrics", "reporting"},
+    "tokenizer": {"cli", "custom", "datasets", "evaluation", "media", "metrics", "registry", "reporting"},
+    "registry": {"cli", "datasets", "evaluation", "media", "metrics", "reporting"},
     "weights": {"cli", "datasets", "evaluation", "media", "metrics", "reporting", "tokenizer"},
     "datasets": {"cli", "evaluation", "metrics", "reporting", "tokenizer"},
     "evaluation": {"cli", "reporting"},

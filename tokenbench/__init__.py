@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tokenbench import metrics
     from tokenbench.errors import TokenBenchError
-    from tokenbench.tokenizer import Card, Padding, Tokenizer, TokenizerInfo, Tokens, load_tokenizer
+    from tokenbench.registry import load_tokenizer
+    from tokenbench.tokenizer import Card, Padding, Tokenizer, TokenizerInfo, Tokens
 
 __version__ = "0.1.0"
 
@@ -34,7 +35,7 @@ _HOMES = {
     "Tokenizer": "tokenbench.tokenizer",
     "TokenizerInfo": "tokenbench.tokenizer",
     "Tokens": "tokenbench.tokenizer",
-    "load_tokenizer": "tokenbench.tokenizer",
+    "load_tokenizer": "tokenbench.registry",
 }
 
 

@@ -1,18 +1,14 @@
-"""The tokenizer contract, and the registry of everything that fulfils it.
+"""The tokenizer contract: what a tokenizer does, and the card that describes it.
 
-Importing this module, and the cards of every plug-in, costs no torch: a card names its network as "module:object",
-which is resolved on first use.
+Importing this module costs no torch: a card names its network as "module:object", which is resolved on first use.
 """
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
-from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args, runtime_checkable
 
 from tokenbench.errors import TokenBenchError
@@ -22,8 +18,6 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
     from torch import Tensor
-
-ENTRY_POINT_GROUP = "tokenbench.tokenizers"
 
 # Continuous latents are counted at the width in which released models store them (float16, bfloat16).
 BITS_PER_LATENT_VALUE = 16
@@ -225,77 +219,3 @@ class Card:
             dtype=dtype or torch.float32,
             **self.options,
         )
-
-
-def _cards_of(entry: EntryPoint) -> list[Card]:
-    """The cards that one plug-in offers: a card, or an iterable of cards."""
-    where = f"plug-in {entry.name!r} ({entry.value})"
-    try:
-        offered = entry.load()
-    except (ImportError, AttributeError) as error:
-        raise TokenBenchError(f"{where} cannot be loaded: {error}; repair or uninstall the package") from error
-    cards = [offered] if isinstance(offered, Card) else list(offered) if isinstance(offered, Iterable) else [offered]
-    for card in cards:
-        if not isinstance(card, Card):
-            raise TokenBenchError(f"{where} offers a {type(card).__name__}, expected tokenbench.Card or a list of them")
-    return cards
-
-
-@cache
-def registered() -> dict[str, Card]:
-    """Every registered card by name, in alphabetical order.
-
-    Raises:
-        TokenBenchError: a plug-in cannot be loaded, or two offer the same name.
-    """
-    cards: dict[str, Card] = {}
-    origin: dict[str, str] = {}
-    for entry in sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda entry: entry.name):
-        for card in _cards_of(entry):
-            name = card.info.name
-            if name in cards and cards[name] != card:
-                raise TokenBenchError(
-                    f"tokenizer {name!r} is offered by {origin[name]} and by {entry.value}; uninstall one of them"
-                )
-            cards[name] = card
-            origin[name] = entry.value
-    return dict(sorted(cards.items()))
-
-
-def find_card(name: str) -> Card:
-    """The card of that name.
-
-    Raises:
-        TokenBenchError: there is none; the message has near names.
-    """
-    cards = registered()
-    if name in cards:
-        return cards[name]
-    near = difflib.get_close_matches(name, cards, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(near)}?" if near else "'tokenbench list tokenizers' shows all"
-    raise TokenBenchError(f"unknown tokenizer {name!r}: {hint}")
-
-
-def load_tokenizer(
-    name: str,
-    weights: str | None = None,
-    device: str | torch.device = "cpu",
-    dtype: torch.dtype | None = None,
-) -> Tokenizer:
-    """A tokenizer, ready to use.
-
-    Args:
-        name: a registered name, or `path/to/file.py:ClassName` for one's own.
-        weights: file or folder of weights; "random" for the framework's default initialisation; None looks in the
-            usual places.
-        device: torch device.
-        dtype: of the network's parameters and arithmetic; None means float32.
-
-    Raises:
-        TokenBenchError: unknown name, missing or wrong weights, a file that cannot be imported.
-    """
-    from tokenbench.custom import is_custom, load_custom
-
-    if is_custom(name):
-        return load_custom(name, weights=weights, device=device, dtype=dtype)
-    return find_card(name).load(weights=weights, device=device, dtype=dtype)

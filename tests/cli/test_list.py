@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tokenbench.tokenizer import registered
+from tokenbench.registry import registered
 
 Command = Callable[..., Any]
 

@@ -14,7 +14,8 @@ from tokenbench.evaluation.storage import STORAGES, open_storage
 from tokenbench.evaluation.streams import open_stream
 from tokenbench.evaluation.windows import Compute
 from tokenbench.media.pixels import to_float, to_uint8
-from tokenbench.tokenizer import Padding, registered
+from tokenbench.registry import registered
+from tokenbench.tokenizer import Padding
 
 CPU = Compute(torch.device("cpu"), torch.float32)
 Frames = NDArray[np.uint8]

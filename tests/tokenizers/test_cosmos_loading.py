@@ -10,7 +10,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from tokenbench import TokenBenchError, load_tokenizer
-from tokenbench.tokenizer import Card, find_card
+from tokenbench.registry import find_card
+from tokenbench.tokenizer import Card
 from tokenbench.weights import sha256_of, sha256_of_files
 from tokenbench_cosmos.loading import load_strictly, read_checkpoint
 from tokenbench_cosmos.network import CosmosVideoAutoencoder, VideoConfig

@@ -16,7 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from tokenbench import TokenBenchError, load_tokenizer
-from tokenbench.tokenizer import Tokens, find_card
+from tokenbench.registry import find_card
+from tokenbench.tokenizer import Tokens
 from tokenbench_cosmos.layers import (
     CausalConv3d,
     CausalDownSample3D,

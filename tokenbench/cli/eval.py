@@ -63,7 +63,7 @@ def command(
     from tokenbench.evaluation.protocol import Protocol
     from tokenbench.evaluation.runner import Evaluation, evaluate, open_device
     from tokenbench.evaluation.windows import Compute
-    from tokenbench.tokenizer import load_tokenizer
+    from tokenbench.registry import load_tokenizer
 
     clips = open_dataset(dataset)
     clips = dataclasses.replace(clips, clips=clips.clips[:limit])

@@ -20,7 +20,7 @@ def command() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Every field of every card, as JSON.")
 def tokenizers(as_json: bool) -> None:
     """Registered tokenizers, those of installed plug-ins included."""
-    from tokenbench.tokenizer import registered
+    from tokenbench.registry import registered
 
     infos = [card.info for card in registered().values()]
     if as_json:

@@ -140,7 +140,7 @@ def _repeatable(settings: CodecSettings) -> dict[str, str]:
 def _context(name: str, mode: str) -> VideoCodecContext:
     try:
         context: Any = av.CodecContext.create(name, mode)  # type: ignore[call-overload]
-    except av.error.FFmpegError as error:
+    except (av.error.FFmpegError, ValueError) as error:
         verb = "encoder" if mode == "w" else "decoder"
         raise TokenBenchError(
             f"FFmpeg's {verb} {name} is not in this build of PyAV; install the 'av' wheel from the package registry"

@@ -1,0 +1,93 @@
+"""Every tokenizer by its name: the registry over the plug-ins' entry points, and a user's own file.
+
+Listing costs no torch: plug-ins offer cards, and a card resolves its network on first use.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING
+
+from tokenbench.custom import is_custom, load_custom
+from tokenbench.errors import TokenBenchError
+from tokenbench.tokenizer import Card, Tokenizer
+
+if TYPE_CHECKING:
+    import torch
+
+ENTRY_POINT_GROUP = "tokenbench.tokenizers"
+
+
+def _cards_of(entry: EntryPoint) -> list[Card]:
+    """The cards that one plug-in offers: a card, or an iterable of cards."""
+    where = f"plug-in {entry.name!r} ({entry.value})"
+    try:
+        offered = entry.load()
+    except (ImportError, AttributeError) as error:
+        raise TokenBenchError(f"{where} cannot be loaded: {error}; repair or uninstall the package") from error
+    cards = [offered] if isinstance(offered, Card) else list(offered) if isinstance(offered, Iterable) else [offered]
+    for card in cards:
+        if not isinstance(card, Card):
+            raise TokenBenchError(f"{where} offers a {type(card).__name__}, expected tokenbench.Card or a list of them")
+    return cards
+
+
+@cache
+def registered() -> dict[str, Card]:
+    """Every registered card by name, in alphabetical order.
+
+    Raises:
+        TokenBenchError: a plug-in cannot be loaded, or two offer the same name.
+    """
+    cards: dict[str, Card] = {}
+    origin: dict[str, str] = {}
+    for entry in sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda entry: entry.name):
+        for card in _cards_of(entry):
+            name = card.info.name
+            if name in cards and cards[name] != card:
+                raise TokenBenchError(
+                    f"tokenizer {name!r} is offered by {origin[name]} and by {entry.value}; uninstall one of them"
+                )
+            cards[name] = card
+            origin[name] = entry.value
+    return dict(sorted(cards.items()))
+
+
+def find_card(name: str) -> Card:
+    """The card of that name.
+
+    Raises:
+        TokenBenchError: there is none; the message has near names.
+    """
+    cards = registered()
+    if name in cards:
+        return cards[name]
+    near = difflib.get_close_matches(name, cards, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}?" if near else "'tokenbench list tokenizers' shows all"
+    raise TokenBenchError(f"unknown tokenizer {name!r}: {hint}")
+
+
+def load_tokenizer(
+    name: str,
+    weights: str | None = None,
+    device: str | torch.device = "cpu",
+    dtype: torch.dtype | None = None,
+) -> Tokenizer:
+    """A tokenizer, ready to use.
+
+    Args:
+        name: a registered name, or `path/to/file.py:ClassName` for one's own.
+        weights: file or folder of weights; "random" for the framework's default initialisation; None looks in the
+            usual places.
+        device: torch device.
+        dtype: of the network's parameters and arithmetic; None means float32.
+
+    Raises:
+        TokenBenchError: unknown name, missing or wrong weights, a file that cannot be imported.
+    """
+    if is_custom(name):
+        return load_custom(name, weights=weights, device=device, dtype=dtype)
+    return find_card(name).load(weights=weights, device=device, dtype=dtype)
