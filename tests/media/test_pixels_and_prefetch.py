@@ -11,6 +11,10 @@ from tokenbench.errors import ClipError
 from tokenbench.media.pixels import to_float, to_uint8
 from tokenbench.media.prefetch import prefetch
 
+CUDA = pytest.param(
+    "cuda", marks=[pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
+)
+
 
 def all_levels() -> np.ndarray:
     return np.arange(256 * 6, dtype=np.uint16).astype(np.uint8).reshape(2, 16, 16, 3)
@@ -37,13 +41,12 @@ def test_quantisation_is_the_published_formula() -> None:
     assert np.array_equal(to_uint8(video.transpose(3, 4)), to_uint8(video).transpose(0, 2, 1, 3))
 
 
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-def test_the_gpu_gives_the_same_bits() -> None:
+@pytest.mark.parametrize("device", [CUDA])
+def test_the_gpu_gives_the_same_bits(device: str) -> None:
     frames = all_levels()
-    assert torch.equal(to_float(frames, "cuda").cpu(), to_float(frames))
+    assert torch.equal(to_float(frames, device).cpu(), to_float(frames))
     video = torch.randn(1, 3, 4, 33, 21)
-    assert np.array_equal(to_uint8(video.cuda()), to_uint8(video))
+    assert np.array_equal(to_uint8(video.to(device)), to_uint8(video))
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
@@ -54,8 +57,37 @@ def test_values_that_are_not_finite_are_refused_and_counted(value: float) -> Non
         to_uint8(video)
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
+def test_other_float_types_are_quantised_in_float32(dtype: torch.dtype) -> None:
+    video = torch.randn(1, 3, 2, 9, 7, generator=torch.Generator().manual_seed(1)).to(dtype)
+    assert np.array_equal(to_uint8(video), to_uint8(video.float()))
+    assert torch.equal(to_float(all_levels(), dtype=dtype), to_float(all_levels()).to(dtype))
+
+
+@pytest.mark.parametrize("device", ["cpu", CUDA])
+def test_memory_in_any_order_gives_the_same_values(device: str) -> None:
+    frames = all_levels()
+    for view in (frames[::-1, :, ::-1], np.asfortranarray(frames), frames[:, ::2, 1::3]):
+        assert torch.equal(to_float(view, device).cpu(), to_float(view.copy()))
+    video = torch.randn(1, 3, 4, 12, 10, generator=torch.Generator().manual_seed(2))
+    view = video[:, [2, 0, 1], 1::2, :, ::3]
+    assert np.array_equal(to_uint8(view.to(device)), to_uint8(view.contiguous()))
+
+
 def test_no_frames_are_no_problem() -> None:
     assert to_uint8(torch.empty(1, 3, 0, 8, 8)).shape == (0, 8, 8, 3)
+    assert to_float(np.empty((0, 8, 9, 3), np.uint8)).shape == (1, 3, 0, 8, 9)
+
+
+def test_values_at_the_edge_between_two_levels_are_rounded_as_published() -> None:
+    """Every float32 next to where floor(u * 255 + 0.5) steps."""
+    steps = (2 * (np.arange(255) + 0.5) / 255 - 1).astype(np.float32)
+    below = np.nextafter(steps, np.float32(-2))
+    values = np.stack([np.nextafter(below, np.float32(-2)), below, steps, np.nextafter(steps, np.float32(2))])
+    expected = np.floor((values + np.float32(1)) / np.float32(2) * np.float32(255) + np.float32(0.5))
+    video = torch.from_numpy(np.broadcast_to(values, (1, 3, 1, 4, 255)).copy())
+    assert np.array_equal(to_uint8(video)[0, ..., 0], expected)
+    assert np.unique(expected).size == 256
 
 
 def test_prefetch_keeps_order_and_passes_errors_on_behind_what_came_before() -> None:
@@ -87,3 +119,22 @@ def test_prefetch_reads_ahead_no_further_than_its_depth_and_stops_when_closed() 
     items.close()
     assert len(made) <= 5
     assert not any(thread.name == "prefetch" and thread.is_alive() for thread in threading.enumerate())
+
+
+def test_prefetch_closes_its_source_when_it_is_closed_early() -> None:
+    closed = threading.Event()
+
+    def source() -> Iterator[int]:
+        try:
+            yield from range(1000)
+        finally:
+            closed.set()
+
+    items = prefetch(source())
+    assert next(items) == 0
+    items.close()
+    assert closed.wait(5)
+
+
+def test_prefetch_of_nothing_gives_nothing() -> None:
+    assert list(prefetch(())) == []

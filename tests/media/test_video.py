@@ -14,6 +14,7 @@ import pytest
 from numpy.typing import NDArray
 from tests_support import write_video
 
+from tokenbench.datasets.folder import VIDEO_SUFFIXES
 from tokenbench.errors import ClipError
 from tokenbench.media.clip import Clip
 from tokenbench.media.video import probe_video, read_chunks, read_frames
@@ -105,6 +106,17 @@ def test_frames_come_in_the_order_of_showing(
     path = tmp_path / f"clip.{suffix}"
     ffmpeg.make("-i", mini["carphone"].path, "-frames:v", 30, *options, path)
     assert len(assert_as_ffmpeg(path, ffmpeg)) == 30
+
+
+def test_videos_of_every_suffix_are_read_as_ffmpeg_reads_them(
+    mini: dict[str, Clip], ffmpeg: Any, tmp_path: Path
+) -> None:
+    paths = [tmp_path / f"clip{suffix}" for suffix in sorted(VIDEO_SUFFIXES)]
+    outputs = [argument for path in paths for argument in ("-frames:v", 3, path)]
+    ffmpeg.make("-i", mini["carphone"].path, *outputs)
+    for path, expected in zip(paths, ffmpeg.rgb24_of(paths, 144, 176), strict=True):
+        assert np.array_equal(decoded(path), expected), path.suffix
+        assert len(expected) == 3
 
 
 def test_frames_of_a_variable_rate_come_once_each(mini: dict[str, Clip], ffmpeg: Any, tmp_path: Path) -> None:
