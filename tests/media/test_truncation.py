@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 
@@ -44,6 +45,19 @@ def test_an_mp4_with_its_index_in_front(fragments: list[str], source: Path, ffmp
         assert "cut short" in refusal(path, share)
     if not fragments:
         assert "cut short" in refusal(path)
+
+
+def test_a_long_fragmented_file_that_ends_between_two_packets(
+    mini: dict[str, Clip], ffmpeg: Any, tmp_path: Path
+) -> None:
+    path, cut = tmp_path / "clip.mov", tmp_path / "cut.mov"
+    raw = ["-c:v", "rawvideo", "-pix_fmt", "uyvy422", "-frames:v", 40]
+    ffmpeg.make("-i", mini["bikes"].path, *raw, "-movflags", "empty_moov", "-frag_duration", 400_000, path)
+    with av.open(path) as container:
+        ends = [packet.pos + packet.size for packet in container.demux(video=0) if packet.size]
+    cut.write_bytes(path.read_bytes()[: ends[35]])
+    with pytest.raises(ClipError, match="cut short"):
+        probe_video(cut)
 
 
 def test_an_mp4_with_its_index_at_the_end(source: Path, tmp_path: Path) -> None:

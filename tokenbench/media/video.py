@@ -111,13 +111,13 @@ def _open(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         decoder.thread_type = "AUTO"
         # Cut the left edge where the stream states it, and not at the next multiple of the memory's alignment.
         decoder.flags |= Flags.unaligned
+        _refuse_cut_file(path, streams[0])
         yield container, streams[0]
 
 
 def _decode(container: InputContainer, stream: VideoStream, path: Path) -> Iterator[VideoFrame]:
     """At least one frame."""
     count, cut = 0, False
-    _refuse_cut_file(path, stream)
     try:
         for packet in container.demux(stream):
             # The last packet of a stream is empty; one whose bytes end too early is marked, and matters at the end.
@@ -128,7 +128,6 @@ def _decode(container: InputContainer, stream: VideoStream, path: Path) -> Itera
     except (av.error.FFmpegError, OSError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ClipError(f"{path}: damaged after frame {count}: {reason}; replace the file") from error
-    _refuse_cut_file(path, stream)
     if cut:
         raise ClipError(f"{path}: cut short within frame {count}; copy or download it again")
     if count == 0:
