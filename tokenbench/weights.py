@@ -114,14 +114,14 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     readers = {**dict.fromkeys(PICKLES, _read_pickle), SAFETENSORS: _read_safetensors, TORCHSCRIPT: _read_torchscript}
     if path.suffix not in readers:
         raise TokenBenchError(f"cannot read weights {path}: the name must end in one of {', '.join(readers)}")
-    _refuse_placeholder(path)
+    _refuse_empty_or_pointer(path)
     state = readers[path.suffix](path)
     if not state:
         raise TokenBenchError(f"weights {path} hold no tensors; name another file")
     return state
 
 
-def _refuse_placeholder(path: Path) -> None:
+def _refuse_empty_or_pointer(path: Path) -> None:
     """A missing file, an empty one, and a Git LFS pointer have their own line."""
     try:
         with path.open("rb") as file:

@@ -107,16 +107,7 @@ def score_pair(name: str, reference: Path, reconstruction: Path, *, frames: int 
     ):
         for one, other in _aligned(left, right, reference, reconstruction):
             scores.update(one, other)
-    return ClipRecord(
-        clip=name,
-        domain=original.domain,
-        kind=original.kind,
-        frames=scores.frames,
-        height=original.height,
-        width=original.width,
-        fps=original.fps,
-        values=scores.values(),
-    )
+    return ClipRecord.of(original, scores.frames, scores.values())
 
 
 def _aligned(

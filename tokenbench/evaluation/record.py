@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from tokenbench.media.clip import MediaKind
+from tokenbench.media.clip import Clip, MediaKind
 
 CLIP_COLUMNS = ("clip", "domain", "frames", "height", "width", "fps")
 
@@ -31,6 +31,20 @@ class ClipRecord:
     width: int
     fps: float
     values: dict[str, float]
+
+    @classmethod
+    def of(cls, clip: Clip, frames: int, values: dict[str, float]) -> ClipRecord:
+        """The record of a clip whose size and rate are known, of which so many frames were scored."""
+        return cls(
+            clip=clip.id,
+            domain=clip.domain,
+            kind=clip.kind,
+            frames=frames,
+            height=clip.height,
+            width=clip.width,
+            fps=clip.fps,
+            values=values,
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """For the journal."""

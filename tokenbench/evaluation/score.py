@@ -56,13 +56,4 @@ def score_clip(
     values = scores.values()
     if stream.bits is not None:
         values["bits_per_pixel"] = stream.bits / (scores.frames * clip.height * clip.width)
-    return ClipRecord(
-        clip=clip.id,
-        domain=clip.domain,
-        kind=clip.kind,
-        frames=scores.frames,
-        height=clip.height,
-        width=clip.width,
-        fps=clip.fps,
-        values=values,
-    )
+    return ClipRecord.of(clip, scores.frames, values)
