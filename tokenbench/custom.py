@@ -27,12 +27,13 @@ def load_custom(
     weights: str | None = None,
     device: str | torch.device = "cpu",
     dtype: torch.dtype | None = None,
+    **settings: Any,
 ) -> Tokenizer:
     """Make the user's tokenizer.
 
     The class needs `encode(video)` and `decode(tokens)`. Its constructor gets those of `weights`, `device` and `dtype`
-    that it names. Its `info` may be a `TokenizerInfo` or a dictionary of its fields; what is missing takes the
-    defaults, and the name defaults to the class's.
+    that it names, and all `settings`. Its `info` may be a `TokenizerInfo` or a dictionary of its fields; what is
+    missing takes the defaults, and the name defaults to the class's.
 
     Raises:
         TokenBenchError: there is no such file or class, it fails while it is made, or it lacks a method.
@@ -42,7 +43,8 @@ def load_custom(
     file, _, class_name = name.rpartition(":")
     if not file or not class_name.isidentifier():
         raise TokenBenchError(f"{name}: name the class too, as in {file or name}:MyTokenizer")
-    made = _instance(Path(file), class_name, weights=weights, device=torch.device(device), dtype=dtype or torch.float32)
+    offered = {"weights": weights, "device": torch.device(device), "dtype": dtype or torch.float32}
+    made = _instance(Path(file), class_name, offered, settings)
     for method in ("encode", "decode"):
         if not callable(getattr(made, method, None)):
             raise TokenBenchError(f"{name}: has no method {method}(...); a tokenizer needs encode and decode")
@@ -53,7 +55,7 @@ def load_custom(
     return made
 
 
-def _instance(path: Path, class_name: str, **wanted: Any) -> Any:
+def _instance(path: Path, class_name: str, offered: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:
     where = f"{path}:{class_name}"
     module = _module(path)
     if not isinstance(found := getattr(module, class_name, None), type):
@@ -62,7 +64,7 @@ def _instance(path: Path, class_name: str, **wanted: Any) -> Any:
     named = inspect.signature(found).parameters
     takes_all = any(parameter.kind is parameter.VAR_KEYWORD for parameter in named.values())
     try:
-        return found(**{key: value for key, value in wanted.items() if takes_all or key in named})
+        return found(**{key: value for key, value in offered.items() if takes_all or key in named}, **settings)
     except TokenBenchError:
         raise
     except Exception as error:  # a stranger's constructor may raise anything

@@ -9,7 +9,7 @@ import difflib
 from collections.abc import Iterable
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tokenbench.custom import is_custom, load_custom
 from tokenbench.errors import TokenBenchError
@@ -75,6 +75,7 @@ def load_tokenizer(
     weights: str | None = None,
     device: str | torch.device = "cpu",
     dtype: torch.dtype | None = None,
+    **settings: Any,
 ) -> Tokenizer:
     """A tokenizer, ready to use.
 
@@ -84,10 +85,11 @@ def load_tokenizer(
             usual places.
         device: torch device.
         dtype: of the network's parameters and arithmetic; None means float32.
+        settings: switches of the tokenizer's card, or arguments of one's own class.
 
     Raises:
         TokenBenchError: unknown name, missing or wrong weights, a file that cannot be imported.
     """
     if is_custom(name):
-        return load_custom(name, weights=weights, device=device, dtype=dtype)
-    return find_card(name).load(weights=weights, device=device, dtype=dtype)
+        return load_custom(name, weights=weights, device=device, dtype=dtype, **settings)
+    return find_card(name).load(weights=weights, device=device, dtype=dtype, **settings)

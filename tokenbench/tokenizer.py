@@ -134,7 +134,10 @@ class Tokenizer(Protocol):
     Video is float `B x 3 x T x H x W` in [-1, 1], images are `B x 3 x H x W`. `decode` returns what the network gives,
     unclamped, in that range and layout. A tokenizer that can carry state over a clip also has
     `stream(*, fps) -> Stream`, or `frame_stream(*, fps) -> FrameStream` where it works on 8-bit pixels itself, as
-    codecs do; the runner cuts the clip into windows for one that has neither.
+    codecs do; the runner cuts the clip into windows for one that has neither. One whose two halves stream apart has
+    `encode_stream() -> TokenEncoder` and `decode_stream() -> TokenDecoder`.
+
+    `provenance`, where there is one, is what results say of the weights and the choices behind them.
     """
 
     info: TokenizerInfo
@@ -173,6 +176,34 @@ class Stream(Protocol):
         ...
 
 
+class TokenEncoder(Protocol):
+    """One clip on its way into tokens.
+
+    Chunks are float `1 x 3 x T x H x W` in [-1, 1] with T >= 1, cut anywhere; over the whole clip their frames add up
+    to a number that the tokenizer takes. Tokens are a tensor with time on the axis that `Tokens.data` has it on.
+    """
+
+    def push(self, video: Tensor) -> Tensor:
+        """Take the next frames; give the finished tokens: `1 x C x t x h x w` or int `1 x t x h x w`, t >= 0."""
+        ...
+
+    def flush(self) -> Tensor:
+        """The clip has ended: give the rest."""
+        ...
+
+
+class TokenDecoder(Protocol):
+    """A clip's tokens on their way back into frames."""
+
+    def push(self, tokens: Tensor) -> Tensor:
+        """Take the next tokens, t >= 1; give the frames that are finished, float `1 x 3 x T x H x W`, T >= 0."""
+        ...
+
+    def flush(self) -> Tensor:
+        """The clip has ended: give the rest."""
+        ...
+
+
 class FrameStream(Protocol):
     """As `Stream`, in 8-bit RGB: chunks are uint8 `T x H x W x 3`."""
 
@@ -191,6 +222,21 @@ class FrameStream(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
+class HubSource:
+    """A repository of the Hugging Face hub.
+
+    Args:
+        repository: "owner/name".
+        revision: the pinned commit, whole or its first digits; None where no commit is known, and the newest is taken.
+        file_sets: what makes up the weights together, best first.
+    """
+
+    repository: str
+    revision: str | None = None
+    file_sets: tuple[tuple[str, ...], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Card:
     """A registered tokenizer: its description, and how it is made.
 
@@ -198,17 +244,34 @@ class Card:
         info: what the listing shows.
         factory: "module:object", called as `factory(info, weights=..., device=..., dtype=..., **options)`.
         options: keyword arguments that belong to this card, such as a codec's operating point.
+        switches: further keyword arguments that a user may set, and what each does; the factory has defaults for them.
+        hub: where the weights are published, for tokenizers that have some.
     """
 
     info: TokenizerInfo
     factory: str
     options: Mapping[str, Any] = field(default_factory=dict)
+    switches: Mapping[str, str] = field(default_factory=dict)
+    hub: HubSource | None = None
 
     def load(
-        self, weights: str | None = None, device: str | torch.device = "cpu", dtype: torch.dtype | None = None
+        self,
+        weights: str | None = None,
+        device: str | torch.device = "cpu",
+        dtype: torch.dtype | None = None,
+        **settings: Any,
     ) -> Tokenizer:
-        """Make the tokenizer; `dtype` None means float32."""
+        """Make the tokenizer; `dtype` None means float32.
+
+        Raises:
+            TokenBenchError: a setting is none of the card's switches; whatever the factory raises.
+        """
         import torch
+
+        if unknown := [name for name in settings if name not in self.switches]:
+            known = ", ".join(self.switches) or "none"
+            raise TokenBenchError(f"{self.info.name} has no setting {unknown[0]!r}; its settings are: {known}")
+        where = {} if self.hub is None else {"hub": self.hub}
 
         module, _, attribute = self.factory.partition(":")
         factory = getattr(importlib.import_module(module), attribute)
@@ -217,5 +280,7 @@ class Card:
             weights=weights,
             device=torch.device(device),
             dtype=dtype or torch.float32,
+            **where,
             **self.options,
+            **settings,
         )
