@@ -1,20 +1,26 @@
-"""Released weights into a network, strictly: what does not fit is refused by name."""
+"""Released weights into a network: what does not fit is refused by name, what a file cannot show is stated."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, Literal, get_args
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from tokenbench.errors import TokenBenchError
-from tokenbench.weights import read_tensors
+from tokenbench.weights import WeightFiles, read_tensors
+from tokenbench.weights.norms import group_norm_groups
+from tokenbench.weights.torchscript import TorchScriptArchive, is_torchscript, read_torchscript
+from tokenbench_cosmos.autoencoder import CosmosAutoencoder
+from tokenbench_cosmos.config import CosmosConfig
 
-# A folder may hold the whole network, or its two halves as they were published.
-FILE_SETS = (("autoencoder.jit",), ("encoder.jit", "decoder.jit"), ("autoencoder.safetensors",))
+Wavelet = Literal["file", "exact", "bfloat16"]
+_TAPS = {"exact": 1 / math.sqrt(2), "bfloat16": 0.70703125}
 
 # Files of November 2024 were traced from samplers that own all three convolutions, used or not.
 _SAMPLER = re.compile(r"(encoder\.down\.\d+\.downsample|decoder\.up\.\d+\.upsample)\.conv[123]\.conv3d\.(weight|bias)")
@@ -22,50 +28,183 @@ _SAMPLER = re.compile(r"(encoder\.down\.\d+\.downsample|decoder\.up\.\d+\.upsamp
 # Released decoders keep the quantiser under a name of their own.
 _RENAMED = {"inv_quant.quantizer.": "quantizer."}
 
+# Training checkpoints: the weights, and their moving averages, whose names have dashes for dots.
+_TRAINED, _AVERAGED = "network.", "ema.network-"
+
+# Tables that training checkpoints leave out; they do not depend on what was learned.
+_TABLES = re.compile(r".*\.(wavelets|_arange|patch_size_buffer)|quantizer\..*")
+
 # bfloat16 keeps 1/sqrt(2) to 1.1e-4; the patcher that only rearranges pixels has 1.
 _HAAR_TOLERANCE = 1e-2
 
 
-def read_checkpoint(paths: Sequence[Path]) -> dict[str, Tensor]:
+@dataclass(frozen=True, kw_only=True)
+class Choices:
+    """What changes the output of a network without changing the shape of any tensor.
+
+    Args:
+        groups: of every normalisation; None reads them from the file where it is an archive, and otherwise takes those
+            of the published code.
+        wavelet: the filter tap: as the file has it (bfloat16 rounded it to 0.70703125), exactly 1/sqrt(2), or that
+            rounded value. The exact one is the transform as defined, but not what the released networks compute: their
+            reconstructions are 0.13 % fainter over the four levels of a video network, 0.09 % in an image network.
+        legacy_upsampling: double time one level earlier in the decoder; None reads it from the file where it is an
+            archive of the layout that leaves it open, and otherwise takes the published order.
+
+    Raises:
+        TokenBenchError: a value is none of these.
+    """
+
+    groups: int | None = None
+    wavelet: Wavelet = "file"
+    legacy_upsampling: bool | None = None
+
+    def __post_init__(self) -> None:
+        if self.wavelet not in get_args(Wavelet):
+            raise TokenBenchError(f"wavelet is {self.wavelet!r}, expected one of {', '.join(get_args(Wavelet))}")
+        if self.groups is not None and (type(self.groups) is not int or self.groups < 1):
+            raise TokenBenchError(f"groups is {self.groups!r}, expected a whole number such as 1 or 32")
+        if not isinstance(self.legacy_upsampling, bool | None):
+            raise TokenBenchError(f"legacy_upsampling is {self.legacy_upsampling!r}, expected true or false")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What the files of a network hold together.
+
+    Args:
+        source: named in messages.
+        state: tensors under the names of the whole network.
+        archives: the files that also carry code.
+    """
+
+    source: str
+    state: dict[str, Tensor]
+    archives: tuple[TorchScriptArchive, ...] = ()
+
+
+def load_network(
+    config: CosmosConfig, files: WeightFiles, choices: Choices, *, dtype: torch.dtype
+) -> tuple[CosmosAutoencoder, dict[str, Any]]:
+    """A network with the weights of these files.
+
+    Args:
+        config: as published; what the files or the choices say otherwise is put in its place.
+        files: that make up the weights.
+        choices: what no shape shows.
+        dtype: of parameters and floating buffers.
+
+    Returns:
+        The network on the CPU, and its settings with where each comes from, for results.
+
+    Raises:
+        TokenBenchError: a file cannot be read; a tensor is missing, unexpected, of another shape, kind or meaning; the
+            files contradict a choice.
+    """
+    checkpoint = read_checkpoint(files.paths)
+    config, settings = settle(config, checkpoint, choices)
+    with torch.device("meta"):
+        module = CosmosAutoencoder(config)
+    fill(module, checkpoint, dtype=dtype)
+    set_taps(module, choices.wavelet)
+    return module, settings | {"wavelet": describe_taps(module, choices.wavelet)}
+
+
+def read_checkpoint(paths: Sequence[Path]) -> Checkpoint:
     """The tensors of a network whose halves may lie in several files, under the names of the whole.
 
     Raises:
         TokenBenchError: a file cannot be read, or two hold different tensors of one name.
     """
+    source = " + ".join(map(str, paths))
     state: dict[str, Tensor] = {}
+    archives = []
     for path in paths:
-        for name, tensor in read_tensors(path).items():
+        tensors, archive = _read(path)
+        archives += [archive] if archive else []
+        for name, tensor in tensors.items():
             key = _whole_name(name)
             if key in state and not torch.equal(state[key], tensor):
-                raise TokenBenchError(
-                    f"{' and '.join(map(str, paths))} differ in {key}; take them from the same release"
-                )
+                raise TokenBenchError(f"{source} differ in {key}; take them from the same release")
             state[key] = tensor
-    return state
+    return Checkpoint(source, state, tuple(archives))
 
 
-def load_strictly(module: nn.Module, state: dict[str, Tensor], *, dtype: torch.dtype, source: str) -> None:
+def settle(config: CosmosConfig, checkpoint: Checkpoint, choices: Choices) -> tuple[CosmosConfig, dict[str, Any]]:
+    """The configuration that the files and the choices make of a published one, and what to say of it.
+
+    Raises:
+        TokenBenchError: a file's code contradicts a choice, or itself.
+    """
+    groups, groups_from = _settled(
+        "groups", choices.groups, _groups_in(checkpoint), config.groups, source=checkpoint.source
+    )
+    legacy, legacy_from = _settled(
+        "legacy_upsampling",
+        choices.legacy_upsampling,
+        _legacy_order_in(config, checkpoint),
+        config.legacy_upsampling,
+        source=checkpoint.source,
+    )
+    said = {"groups": groups, "groups_from": groups_from}
+    if config.is_video:
+        said |= {"legacy_upsampling": legacy, "legacy_upsampling_from": legacy_from}
+    return replace(config, groups=groups, legacy_upsampling=legacy), said
+
+
+def fill(module: CosmosAutoencoder, checkpoint: Checkpoint, *, dtype: torch.dtype) -> None:
     """Give a module its tensors, cast to `dtype`.
 
     Args:
         module: may lie on the meta device; its tensors are replaced.
-        state: by name. Unused convolutions of samplers are ignored.
+        checkpoint: unused convolutions of samplers are ignored.
         dtype: of parameters and floating buffers; whole numbers keep the dtype that the module has for them.
-        source: named in messages.
 
     Raises:
-        TokenBenchError: a tensor is missing, unexpected, of another shape or kind; it is named.
+        TokenBenchError: a tensor is missing, unexpected, of another shape, kind or meaning; it is named.
     """
     expected = module.state_dict()
+    tables = tables_of(module.config)
+    state = _trained_state(checkpoint.state, expected, tables)
     state = {key: tensor for key, tensor in state.items() if key in expected or not _SAMPLER.fullmatch(key)}
-    _refuse("lacks {}", source, [key for key in expected if key not in state])
-    _refuse("holds {}, which this network has not", source, [key for key in state if key not in expected])
+    _refuse("lacks {}", checkpoint.source, [key for key in expected if key not in state])
+    _refuse("holds {}, which this network has not", checkpoint.source, [key for key in state if key not in expected])
     for key, tensor in state.items():
-        _refuse_misfit(key, tensor, expected[key], source)
+        _refuse_misfit(key, tensor, expected[key], tables.get(key), checkpoint.source)
     fitted = {
         key: tensor.to(dtype if tensor.is_floating_point() else expected[key].dtype) for key, tensor in state.items()
     }
     module.load_state_dict(fitted, strict=True, assign=True)
+
+
+def tables_of(config: CosmosConfig) -> dict[str, Tensor]:
+    """The buffers of a network by name, float32 or int: constants, which do not depend on its width."""
+    with torch.device("cpu"):
+        narrow = CosmosAutoencoder(replace(config, channels=config.groups, z_channels=1))
+    return dict(narrow.named_buffers())
+
+
+def set_taps(module: CosmosAutoencoder, wavelet: Wavelet) -> None:
+    """Put another tap in place of the one that the wavelets have; it stays float32 in any network."""
+    if wavelet in _TAPS:
+        for patcher in _patchers(module):
+            patcher.wavelets = torch.full_like(patcher.wavelets, _TAPS[wavelet], dtype=torch.float32)
+
+
+def describe_taps(module: CosmosAutoencoder, wavelet: Wavelet) -> str:
+    """For results: the tap that is used, and which choice it stands on."""
+    return f"{_patchers(module)[0].wavelets[0].item():.8f} ({wavelet})"
+
+
+def _patchers(module: CosmosAutoencoder) -> list[Any]:
+    return [part for part in module.modules() if "wavelets" in dict(part.named_buffers(recurse=False))]
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], TorchScriptArchive | None]:
+    if is_torchscript(path):
+        archive = read_torchscript(path)
+        return archive.tensors, archive
+    return read_tensors(path), None
 
 
 def _whole_name(name: str) -> str:
@@ -75,13 +214,69 @@ def _whole_name(name: str) -> str:
     return name
 
 
+def _trained_state(state: dict[str, Tensor], expected: Iterable[str], tables: dict[str, Tensor]) -> dict[str, Tensor]:
+    """A training checkpoint under the network's own names; anything else as it is.
+
+    The moving averages are taken where there are some, as the released archives hold them.
+    """
+    averaged = any(key.startswith(_AVERAGED) for key in state)
+    if not averaged and not any(key.startswith(_TRAINED) for key in state):
+        return state
+    names = {_AVERAGED + key.replace(".", "-") if averaged else _TRAINED + key: key for key in expected}
+    ignored = _TRAINED if averaged else None
+    renamed = {
+        names.get(key, key): tensor for key, tensor in state.items() if not ignored or not key.startswith(ignored)
+    }
+    return {key: table for key, table in tables.items() if _TABLES.fullmatch(key)} | renamed
+
+
+def _settled(name: str, chosen: Any, in_file: Any, published: Any, *, source: str) -> tuple[Any, str]:
+    """One of the three, the user's choice first, and which one it is; a choice that the file contradicts is refused."""
+    if None not in (chosen, in_file) and chosen != in_file:
+        raise TokenBenchError(f"{source}: its code has {name} = {in_file}, not {chosen}; drop this setting")
+    if chosen is not None:
+        return chosen, "setting"
+    return (published, "published code") if in_file is None else (in_file, "file")
+
+
+def _groups_in(checkpoint: Checkpoint) -> int | None:
+    """The number of groups in the code of the archives; None where no code shows it."""
+    found = {groups for archive in checkpoint.archives for groups in group_norm_groups(archive).values()}
+    if len(found) > 1:
+        raise TokenBenchError(f"{checkpoint.source} normalise in {sorted(found)} groups, expected one number")
+    return found.pop() if found else None
+
+
+def _legacy_order_in(config: CosmosConfig, checkpoint: Checkpoint) -> bool | None:
+    """Whether the code of an archive doubles time one level early; None where the order is settled or not shown.
+
+    It is open only where every up-sampler owns all its convolutions. Time is doubled by repeating frames.
+    """
+    levels = [f"decoder.up.{level}.upsample" for level in range(1, len(config.widths))]
+    owned = [f"{level}.conv{number}.conv3d.weight" in checkpoint.state for level in levels for number in (1, 2, 3)]
+    if not config.is_video or not all(owned):
+        return None
+    code = {level: archive.code(level) for archive in checkpoint.archives for level in levels if archive.code(level)}
+    doubling = [bool(code.get(level) and "repeat_interleave" in str(code[level])) for level in levels]
+    if not any(doubling):
+        return None
+    for legacy in (False, True):
+        steps = replace(config, legacy_upsampling=legacy).decoder_steps
+        if doubling == [doubles_time for doubles_time, _ in steps[1:]]:
+            return legacy
+    raise TokenBenchError(
+        f"{checkpoint.source}: its decoder doubles time in an order that this network does not know; "
+        "take the released weights"
+    )
+
+
 def _refuse(problem: str, source: str, keys: Sequence[str]) -> None:
     if keys:
         more = f" (and {len(keys) - 1} more)" if len(keys) > 1 else ""
         raise TokenBenchError(f"{source} {problem.format(keys[0] + more)}; take the weights of this very tokenizer")
 
 
-def _refuse_misfit(key: str, tensor: Tensor, expected: Tensor, source: str) -> None:
+def _refuse_misfit(key: str, tensor: Tensor, expected: Tensor, table: Tensor | None, source: str) -> None:
     if tensor.shape != expected.shape:
         raise TokenBenchError(
             f"{source}: {key} is {_shape(tensor)}, expected {_shape(expected)}; take the weights of this very tokenizer"
@@ -90,8 +285,11 @@ def _refuse_misfit(key: str, tensor: Tensor, expected: Tensor, source: str) -> N
         raise TokenBenchError(
             f"{source}: {key} is {tensor.dtype}, expected {expected.dtype}; take the released weights"
         )
-    if key.endswith(".wavelets") and (tensor.float() - 1 / math.sqrt(2)).abs().max() > _HAAR_TOLERANCE:
-        raise TokenBenchError(f"{source}: {key} is {tensor.tolist()}, expected 1/sqrt(2): it is no Haar network")
+    if key.endswith(".wavelets"):
+        if (tensor.float() - _TAPS["exact"]).abs().max() > _HAAR_TOLERANCE:
+            raise TokenBenchError(f"{source}: {key} is {tensor.tolist()}, expected 1/sqrt(2): it is no Haar network")
+    elif table is not None and not torch.equal(tensor.to(table.dtype), table):
+        raise TokenBenchError(f"{source}: {key} has other values than this network; take the weights of this very one")
 
 
 def _shape(tensor: Tensor) -> str:

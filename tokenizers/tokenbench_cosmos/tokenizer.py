@@ -2,160 +2,227 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from tokenbench.errors import ClipError, TokenBenchError
-from tokenbench.tokenizer import BITS_PER_LATENT_VALUE, TokenizerInfo, Tokens
-from tokenbench.weights import find_weights, sha256_of_files
-from tokenbench_cosmos.loading import FILE_SETS, load_strictly, read_checkpoint
-from tokenbench_cosmos.network import RGB, CosmosVideoAutoencoder, VideoConfig
+from tokenbench.tokenizer import TokenizerInfo, Tokens, nominal_bits_per_pixel
+from tokenbench.weights import HubSource, locate
+from tokenbench_cosmos.autoencoder import CosmosAutoencoder
+from tokenbench_cosmos.cards import FILE_SETS
+from tokenbench_cosmos.config import RGB, CosmosConfig
+from tokenbench_cosmos.export import export
+from tokenbench_cosmos.loading import Choices, describe_taps, load_network, set_taps
+from tokenbench_cosmos.streaming import PIXELS_AT_ONCE, DecodeStream, EncodeStream, ReconstructStream
 
 RANDOM = "random"
 RANDOM_SEED = 0
 
 
-def load_video_tokenizer(
+def load(
     info: TokenizerInfo,
     *,
+    config: CosmosConfig,
     weights: str | Path | None,
     device: torch.device,
     dtype: torch.dtype,
-    channel_multipliers: Sequence[int],
-    channels: int = 128,
-    exact_haar: bool = False,
-) -> CosmosVideoTokenizer:
-    """Make a continuous video tokenizer.
+    hub: HubSource | None = None,
+    **switches: Any,
+) -> CosmosTokenizer:
+    """Make a tokenizer.
 
     Args:
         info: its card.
-        weights: a file or folder; "random" for the framework's default initialisation, the same every time; None
-            looks in `tokenbench.weights.weights_root()`.
+        config: its network.
+        weights: a file, a folder or "hf:owner/name@commit"; "random" for the framework's default initialisation, the
+            same every time; None looks where weights are installed, then on the hub.
         device: where it runs.
         dtype: of parameters and arithmetic.
-        channel_multipliers: width of every level, in units of `channels`.
-        channels: width after the first convolution.
-        exact_haar: put 1/sqrt(2) in place of the wavelet's tap in the file, which bfloat16 has rounded to 0.70703125.
-            That is the transform as defined, but not what the released networks compute: their reconstructions are
-            0.13 % fainter over the four levels.
+        hub: where the weights are published.
+        switches: fields of `Choices`.
 
     Raises:
-        TokenBenchError: the weights are missing, unreadable or do not fit.
+        TokenBenchError: the weights are missing, unreadable or do not fit; a switch has no such value.
     """
-    config = VideoConfig(
-        compression=info.compression,
-        channel_multipliers=tuple(channel_multipliers),
-        latent_channels=info.latent_channels or 0,
-        channels=channels,
-    )
-    digest = None
+    choices = Choices(**switches)
     if weights == RANDOM:
-        module = _random_module(config).to(dtype)
+        module, settings = _random_network(config, choices, dtype)
         info = replace(info, weights="random initialisation")
+        provenance = {"weights": {"source": info.weights}, "settings": settings}
     else:
-        paths = find_weights(info.name, weights, FILE_SETS, hint=_where_to_get(info))
-        digest = sha256_of_files(paths)
-        with torch.device("meta"):
-            module = CosmosVideoAutoencoder(config)
-        load_strictly(module, read_checkpoint(paths), dtype=dtype, source=" + ".join(map(str, paths)))
-    if exact_haar:
-        for wavelet in (module.encoder.patcher3d, module.decoder.unpatcher3d):
-            wavelet.wavelets.fill_(1 / math.sqrt(2))
-    return CosmosVideoTokenizer(info, module.to(device), weights_sha256=digest)
+        files = locate(info.name, weights, hub, file_sets=FILE_SETS, hint=_where_to_get(info))
+        module, settings = load_network(config, files, choices, dtype=dtype)
+        provenance = {"weights": files.as_dict(), "settings": settings}
+    made = CosmosVideoTokenizer if config.is_video else CosmosTokenizer
+    return made(info, module.to(device), provenance=provenance)
 
 
-class CosmosVideoTokenizer:
-    """A video autoencoder that fulfils the tokenizer contract.
+class CosmosTokenizer:
+    """An autoencoder that fulfils the tokenizer contract.
 
-    Inputs are moved to the module's device and dtype; latents and reconstructions stay there.
+    Inputs are moved to the module's device and dtype; tokens and reconstructions stay there. Large batches and long
+    clips pass through the network in parts, with the result of one pass.
 
     Args:
         info: its card.
         module: the network; it is put in eval mode, without gradients.
-        weights_sha256: digest of the files that it was loaded from.
+        provenance: what results say of the weights and the choices behind them.
     """
 
     def __init__(
-        self, info: TokenizerInfo, module: CosmosVideoAutoencoder, *, weights_sha256: str | None = None
+        self, info: TokenizerInfo, module: CosmosAutoencoder, *, provenance: dict[str, Any] | None = None
     ) -> None:
         self.info = info
-        self.weights_sha256 = weights_sha256
+        self.provenance = provenance or {}
         self.module = module.eval().requires_grad_(False)
-        if self._weight.device.type == "cpu":
-            # Convolutions are faster so: 2.9 s for 3.2 s over 17 x 256 x 256 (2 cores, torch 2.15).
-            self.module.to(memory_format=torch.channels_last_3d)
+        # The layout in which the blocks compute: no convolution has to reorder its kernel.
+        layout = torch.channels_last_3d if module.config.is_video else torch.channels_last
+        self.module.to(memory_format=layout)
+
+    @property
+    def weights_sha256(self) -> str | None:
+        """Digest of the files that it was loaded from."""
+        return self.provenance.get("weights", {}).get("sha256")
 
     @torch.no_grad()
     def encode(self, video: Tensor) -> Tokens:
-        """Latents of a batch.
+        """Tokens of a batch.
 
         Args:
-            video: B x 3 x T x H x W in [-1, 1]; T = 1 (mod the compression in time), H and W multiples of that in
-                space.
+            video: B x 3 x T x H x W in [-1, 1] (images: B x 3 x H x W); T = 1 (mod the compression in time), H and W
+                multiples of that in space.
 
         Returns:
-            B x C x t x h x w, counted at 16 bits a value.
+            Continuous: B x 16 x t x h x w, counted at 16 bits a value. Discrete: indices B x t x h x w, int32, counted
+            at log2(64,000) bits each.
 
         Raises:
             ClipError: the network does not take that size.
         """
         self._refuse_invalid(video)
-        latent = self.module.encode(self._placed(video))
-        return Tokens(latent, bits=float(BITS_PER_LATENT_VALUE * latent.numel()))
+        data = self._encode(self._placed(video))
+        positions = data.numel() // (self.info.latent_channels or 1)
+        return Tokens(data, bits=positions * self._bits_per_token)
 
     @torch.no_grad()
     def decode(self, tokens: Tokens) -> Tensor:
-        """The batch that latents stand for: B x 3 x T x H x W, unclamped.
+        """The batch that tokens stand for: B x 3 x T x H x W (images: B x 3 x H x W), unclamped.
 
         Raises:
-            TokenBenchError: these are not latents of this tokenizer.
+            TokenBenchError: these are not tokens of this tokenizer.
         """
-        latent = tokens.data
-        channels = self.module.config.latent_channels
-        if not isinstance(latent, Tensor) or latent.dim() != 5 or latent.shape[1] != channels or 0 in latent.shape:
-            raise TokenBenchError(
-                f"{self.info.name} decodes latents B x {channels} x t x h x w, got {_describe(latent)}"
-            )
-        return self.module.decode(self._placed(latent))
+        self._refuse_foreign(tokens.data)
+        return self._decode(self._placed_tokens(tokens.data))
 
     def reconstruct(self, video: Tensor) -> Tensor:
         """Decode what was encoded: same shape as `video`."""
         return self.decode(self.encode(video))
 
-    def _placed(self, x: Tensor) -> Tensor:
-        return x.to(self._weight.device, self._weight.dtype)
+    def export(self, kind: str, folder: Path) -> list[Path]:
+        """Write the network's weights: `tokenbench_cosmos.export.export`."""
+        return export(self.module, kind, folder)
+
+    def _encode(self, images: Tensor) -> Tensor:
+        parts = images.split(max(1, PIXELS_AT_ONCE // images[0, 0].numel()))
+        return torch.cat([self.module.encode(part) for part in parts])
+
+    def _decode(self, tokens: Tensor) -> Tensor:
+        _, height, width = self.info.compression
+        parts = tokens.split(max(1, PIXELS_AT_ONCE // (tokens.shape[-1] * tokens.shape[-2] * height * width)))
+        return torch.cat([self.module.decode(part) for part in parts])
+
+    @property
+    def _bits_per_token(self) -> float:
+        return nominal_bits_per_pixel(
+            (1, 1, 1), latent_channels=self.info.latent_channels, vocabulary=self.info.vocabulary
+        )
 
     @property
     def _weight(self) -> Tensor:
-        return self.module.quant_conv.conv3d.weight
+        return self.module.post_quant_weight
+
+    def _placed(self, pixels: Tensor) -> Tensor:
+        return pixels.to(self._weight.device, self._weight.dtype)
+
+    def _placed_tokens(self, tokens: Tensor) -> Tensor:
+        """Indices may come in any whole type, latents in any floating one."""
+        return tokens.to(self._weight.device, torch.int64 if self.info.vocabulary else self._weight.dtype)
 
     def _refuse_invalid(self, video: Tensor) -> None:
         """The network itself would drop frames or broadcast rows without a word."""
-        name = self.info.name
-        if video.dim() != 5 or video.shape[1] != RGB or 0 in video.shape:
-            raise TokenBenchError(f"{name} takes B x {RGB} x T x H x W, none of them zero, got {_describe(video)}")
-        time, height, width = self.info.compression
+        name, axes = self.info.name, "THW" if self.module.config.is_video else "HW"
+        if video.dim() != 2 + len(axes) or video.shape[1] != RGB or 0 in video.shape:
+            layout = " x ".join(["B", str(RGB), *axes])
+            raise TokenBenchError(f"{name} takes {layout}, none of them zero, got {_describe(video)}")
         problems, valid = [], []
-        for axis, size, multiple, rest in zip("THW", video.shape[2:], (time, height, width), (1, 0, 0), strict=True):
+        for axis, size, multiple in zip(axes, video.shape[2:], self.info.compression[-len(axes) :], strict=True):
+            rest = 1 if axis == "T" else 0
             valid.append(size + (rest - size) % multiple)
             if size != valid[-1]:
                 rule = f"1 + a multiple of {multiple}" if rest else f"a multiple of {multiple}"
                 problems.append(f"{axis} = {size} is not {rule}")
         if problems:
-            raise ClipError(f"{name}: {', '.join(problems)}; pad T x H x W to {' x '.join(map(str, valid))}")
+            sizes = f"{' x '.join(axes)} to {' x '.join(map(str, valid))}"
+            raise ClipError(f"{name}: {', '.join(problems)}; pad {sizes}")
+
+    def _refuse_foreign(self, data: Any) -> None:
+        """Latents of other channels would fail inside the network, indices out of range would wrap around."""
+        space = "t x h x w" if self.module.config.is_video else "h x w"
+        channels = self.info.latent_channels
+        axes = space.count("x") + 2 + (channels is not None)
+        wanted = f"latents B x {channels} x {space}" if channels else f"whole numbers B x {space}"
+        fits = isinstance(data, Tensor) and data.dim() == axes and 0 not in data.shape
+        if not fits or (channels and data.shape[1] != channels) or data.is_floating_point() != bool(channels):
+            raise TokenBenchError(f"{self.info.name} decodes {wanted}, got {_describe(data)}")
+        if self.info.vocabulary and not 0 <= int(data.min()) <= int(data.max()) < self.info.vocabulary:
+            raise TokenBenchError(
+                f"{self.info.name} decodes indices 0 to {self.info.vocabulary - 1}, "
+                f"got {int(data.min())} to {int(data.max())}"
+            )
 
 
-def _random_module(config: VideoConfig) -> CosmosVideoAutoencoder:
+class CosmosVideoTokenizer(CosmosTokenizer):
+    """A causal one, which can carry its state over a clip."""
+
+    def encode_stream(self) -> EncodeStream:
+        """Exact: the tokens of one pass over the whole clip."""
+        return EncodeStream(self.module)
+
+    def decode_stream(self) -> DecodeStream:
+        """Exact: the frames of one pass over all tokens."""
+        return DecodeStream(self.module)
+
+    def stream(self, *, fps: float) -> ReconstructStream:
+        """Exact: the reconstruction of one pass over the whole clip."""
+        return ReconstructStream(self.module, self._bits_per_token)
+
+    def _encode(self, video: Tensor) -> Tensor:
+        return self.encode_stream().push(video)
+
+    def _decode(self, tokens: Tensor) -> Tensor:
+        return self.decode_stream().push(tokens)
+
+
+def _random_network(
+    config: CosmosConfig, choices: Choices, dtype: torch.dtype
+) -> tuple[CosmosAutoencoder, dict[str, Any]]:
     """The framework's default initialisation, from a fixed seed; the caller's random state stays as it was."""
+    config = replace(
+        config,
+        groups=choices.groups or config.groups,
+        legacy_upsampling=bool(choices.legacy_upsampling),
+    )
     with torch.random.fork_rng(devices=[]), torch.device("cpu"):
         # torch.manual_seed would also seed the generators of every GPU, which are not forked.
         torch.default_generator.manual_seed(RANDOM_SEED)
-        return CosmosVideoAutoencoder(config)
+        module = CosmosAutoencoder(config).to(dtype)
+    set_taps(module, choices.wavelet)
+    settings = {"groups": config.groups, "wavelet": describe_taps(module, choices.wavelet)}
+    return module, settings
 
 
 def _where_to_get(info: TokenizerInfo) -> str:

@@ -1,6 +1,7 @@
 """The causal blocks of the video network, from the convolution up: no frame sees a later one.
 
-Everything takes and gives B x C x T x H x W. Attribute names are those of the released files.
+Everything takes and gives B x C x T x H x W, and a `Past` where a clip comes in chunks. Attribute names are those of
+the released files. Source: arXiv 2501.03575, section 4.1 and its architecture figure.
 """
 
 from __future__ import annotations
@@ -9,14 +10,38 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from tokenbench_cosmos.functional import activate, attend, conv_of_doubled, normalise
+from tokenbench_cosmos.past import TIME, Past, begins, join, look_back
+
+
+class CausalSequential(nn.Sequential):
+    """Layers in a row that share a clip's past."""
+
+    def forward(self, x: Tensor, past: Past | None = None) -> Tensor:
+        """Through all of them."""
+        for layer in self:
+            x = layer(x, past)
+        return x
+
+
+class CausalIdentity(nn.Module):
+    """Stands where a level neither halves nor doubles anything, and where a shortcut needs no projection."""
+
+    def forward(self, x: Tensor, past: Past | None = None) -> Tensor:
+        """As it is."""
+        return x
+
 
 class CausalConv3d(nn.Module):
-    """Convolution that sees the past only: copies of the first frame in front, nothing behind.
+    """Convolution over time or over space that sees the past only: the first frame stands for what was before it.
+
+    It is computed in two dimensions, over H x W of every frame or over T x HW, which in channels-last memory costs
+    no copy and runs on faster kernels.
 
     Args:
         in_channels: of the input.
         out_channels: of the output.
-        kernel: T x H x W.
+        kernel: T x H x W; T or both H and W are 1.
         stride: T x H x W.
         padding: zeros on either side of height and width.
     """
@@ -31,17 +56,21 @@ class CausalConv3d(nn.Module):
         padding: int = 0,
     ) -> None:
         super().__init__()
-        self.copies = kernel[0] - stride[0]
         self.conv3d = nn.Conv3d(in_channels, out_channels, kernel, stride, padding=(0, padding, padding))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, past: Past | None = None) -> Tensor:
         """B x in x T x H x W -> B x out x T' x H' x W'."""
-        if self.copies:
-            x = torch.cat([x[:, :, :1]] * self.copies + [x], dim=2)
-        return self.conv3d(x)
+        conv = self.conv3d
+        span, step = conv.kernel_size[0], conv.stride[0]
+        if span == 1:
+            frames = F.conv2d(fold(x), conv.weight.squeeze(TIME), conv.bias, conv.stride[1:], conv.padding[1:])
+            return unfold(frames, x.shape[0])
+        x = look_back(self, x, past, copies=span - 1, keep=span - step)
+        columns = F.conv2d(x.flatten(3), conv.weight.squeeze(4), conv.bias, (step, 1))
+        return columns.unflatten(3, x.shape[3:])
 
 
-class FactorizedCausalConv3d(nn.Sequential):
+class FactorizedCausalConv3d(CausalSequential):
     """A 1 x 3 x 3 convolution over space, then a 3 x 1 x 1 one over time."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
@@ -60,10 +89,7 @@ class FrameNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Same shape as x."""
-        frames = x.transpose(1, 2)
-        # The CPU's channels-last kernel takes E[x^2] - E[x]^2 in one pass, which cancels where the mean is large.
-        normalised = self.norm(frames.flatten(0, 1).contiguous())
-        return normalised.unflatten(0, frames.shape[:2]).transpose(1, 2)
+        return unfold(normalise(fold(x), self.norm), x.shape[0])
 
 
 class CausalResBlock3D(nn.Module):
@@ -76,13 +102,13 @@ class CausalResBlock3D(nn.Module):
         self.norm2 = FrameNorm(out_channels)
         self.conv2 = FactorizedCausalConv3d(out_channels, out_channels)
         same = in_channels == out_channels
-        self.nin_shortcut = nn.Identity() if same else CausalConv3d(in_channels, out_channels, (1, 1, 1))
+        self.nin_shortcut = CausalIdentity() if same else CausalConv3d(in_channels, out_channels, (1, 1, 1))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, past: Past | None = None) -> Tensor:
         """B x in x T x H x W -> B x out x T x H x W."""
-        h = self.conv1(F.silu(self.norm1(x)))
-        h = self.conv2(F.silu(self.norm2(h)))
-        return self.nin_shortcut(x) + h
+        h = self.conv1(activate(self.norm1(x)), past)
+        h = self.conv2(activate(self.norm2(h)), past)
+        return h.add_(self.nin_shortcut(x))
 
 
 class CausalDownSample3D(nn.Module):
@@ -103,14 +129,21 @@ class CausalDownSample3D(nn.Module):
             self.conv2 = CausalConv3d(channels, channels, (3, 1, 1), stride=(2, 1, 1))
         self.conv3 = CausalConv3d(channels, channels, (1, 1, 1))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, past: Past | None = None) -> Tensor:
         """Space first, then time."""
         if self.space:
-            x = self.conv1(F.pad(x, (0, 1, 0, 1))) + _mean_of_pairs(_mean_of_pairs(x, 3), 4)
+            means = unfold(F.avg_pool2d(fold(x), 2), x.shape[0])
+            x = self.conv1(F.pad(x, (0, 1, 0, 1))).add_(means)
         if self.time:
-            x = torch.cat([x[:, :, :1], x], dim=2)
-            x = self.conv2(x) + _mean_of_pairs(x, 2)
+            x = self.conv2(x, past).add_(self._means_of_pairs(x, past))
         return self.conv3(x)
+
+    def _means_of_pairs(self, x: Tensor, past: Past | None) -> Tensor:
+        """Of frames 1 and 2, 3 and 4, ...; frame 0 is its own mean."""
+        if begins(self, past):
+            x = join(x[:, :, :1], x)
+        # Written out: avg_pool3d knows no bfloat16 on the CPU.
+        return (x[:, :, ::2] + x[:, :, 1::2]) / 2
 
 
 class CausalUpSample3D(nn.Module):
@@ -131,15 +164,22 @@ class CausalUpSample3D(nn.Module):
             self.conv2 = CausalConv3d(channels, channels, (1, 3, 3), padding=1)
         self.conv3 = CausalConv3d(channels, channels, (1, 1, 1))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, past: Past | None = None) -> Tensor:
         """Time first, then space."""
         if self.time:
-            x = x.repeat_interleave(2, dim=2)[:, :, 1:]
-            x = self.conv1(x) + x
+            x = x.repeat_interleave(2, dim=TIME)
+            x = x[:, :, 1:] if begins(self, past) else x
+            x = self.conv1(x, past).add_(x)
         if self.space:
-            x = F.interpolate(x, scale_factor=(1.0, 2.0, 2.0), mode="nearest")
-            x = self.conv2(x) + x
+            x = unfold(self._doubled(fold(x)), x.shape[0])
         return self.conv3(x)
+
+    def _doubled(self, frames: Tensor) -> Tensor:
+        """Nearest neighbour plus its convolution, which is one convolution with 1 added to the middle tap."""
+        conv = self.conv2.conv3d
+        weight = conv.weight.squeeze(TIME).clone(memory_format=torch.preserve_format)
+        weight[:, :, 1, 1].diagonal().add_(1)
+        return conv_of_doubled(frames, weight, conv.bias)
 
 
 class SpatialAttention(nn.Module):
@@ -153,12 +193,11 @@ class SpatialAttention(nn.Module):
         self.v = CausalConv3d(channels, channels, (1, 1, 1))
         self.proj_out = CausalConv3d(channels, channels, (1, 1, 1))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, past: Past | None = None) -> Tensor:
         """Same shape as x."""
         normalised = self.norm(x)
-        q, k, v = (_frames_as_heads(projection(normalised)) for projection in (self.q, self.k, self.v))
-        attended = F.scaled_dot_product_attention(q, k, v)
-        return x + self.proj_out(attended.permute(0, 3, 1, 2).unflatten(3, x.shape[3:]))
+        q, k, v = (fold(project(normalised)) for project in (self.q, self.k, self.v))
+        return self.proj_out(unfold(attend(q, k, v), x.shape[0])).add_(x)
 
 
 class TemporalAttention(nn.Module):
@@ -172,34 +211,39 @@ class TemporalAttention(nn.Module):
         self.v = CausalConv3d(channels, channels, (1, 1, 1))
         self.proj_out = CausalConv3d(channels, channels, (1, 1, 1))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, past: Past | None = None) -> Tensor:
         """Same shape as x."""
         normalised = self.norm(x)
-        q, k, v = (_columns_as_heads(projection(normalised)) for projection in (self.q, self.k, self.v))
-        attended = F.scaled_dot_product_attention(q, k, v, is_causal=True)
-        return x + self.proj_out(attended.unflatten(0, (len(x), -1)).permute(0, 4, 3, 1, 2))
+        q, k, v = (_columns(project(normalised)) for project in (self.q, self.k, self.v))
+        seen = None
+        if past is not None:
+            if kept := past.recall(self):
+                k, v = (torch.cat(pair, dim=2) for pair in zip(kept, (k, v), strict=True))
+                seen = torch.ones(q.shape[2], k.shape[2], dtype=torch.bool, device=x.device).tril(
+                    k.shape[2] - q.shape[2]
+                )
+            past.keep(self, k, v)
+        attended = F.scaled_dot_product_attention(q, k, v, attn_mask=seen, is_causal=seen is None)
+        return self.proj_out(attended.unflatten(0, (x.shape[0], -1)).permute(0, 4, 3, 1, 2)).add_(x)
 
 
-class CausalSpatioTemporalAttention(nn.Sequential):
+class CausalSpatioTemporalAttn(CausalSequential):
     """Factorised attention: over space, then over time."""
 
     def __init__(self, channels: int) -> None:
         super().__init__(SpatialAttention(channels), TemporalAttention(channels))
 
 
-# The fused attention kernels want four axes, channels side by side, and no axis of more than 65535 before the last two.
+def fold(x: Tensor) -> Tensor:
+    """B x C x T x H x W -> BT x C x H x W; no copy in channels-last memory."""
+    return x.transpose(1, TIME).flatten(0, 1)
 
 
-def _frames_as_heads(x: Tensor) -> Tensor:
-    """B x C x T x H x W -> B x T x HW x C."""
-    return x.flatten(3).permute(0, 2, 3, 1).contiguous()
+def unfold(frames: Tensor, batch: int) -> Tensor:
+    """BT x C x H x W -> B x C x T x H x W."""
+    return frames.unflatten(0, (batch, -1)).transpose(1, TIME)
 
 
-def _columns_as_heads(x: Tensor) -> Tensor:
-    """B x C x T x H x W -> BH x W x T x C."""
+def _columns(x: Tensor) -> Tensor:
+    """B x C x T x H x W -> BH x W x T x C: pixels as heads, of which a kernel takes no more than 65535 an axis."""
     return x.permute(0, 3, 4, 2, 1).flatten(0, 1).contiguous()
-
-
-def _mean_of_pairs(x: Tensor, axis: int) -> Tensor:
-    """Average pooling by 2 along one axis; avg_pool3d knows no bfloat16 on the CPU."""
-    return x.unflatten(axis, (-1, 2)).mean(axis + 1)
