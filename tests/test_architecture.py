@@ -18,13 +18,16 @@ FORBIDDEN = {
     "metrics": {"cli", "datasets", "evaluation", "media", "reporting", "tokenizer", "weights"},
     "tokenizer": {"cli", "custom", "datasets", "evaluation", "media", "metrics", "registry", "reporting"},
     "registry": {"cli", "datasets", "evaluation", "media", "metrics", "reporting"},
-    "weights": {"cli", "datasets", "evaluation", "media", "metrics", "reporting", "tokenizer"},
+    "weights": {"cli", "custom", "datasets", "evaluation", "media", "metrics", "registry", "reporting", "tokenizer"},
     "datasets": {"cli", "evaluation", "metrics", "reporting", "tokenizer"},
-    "evaluation": {"cli", "reporting"},
-    "reporting": {"cli", "evaluation", "media", "datasets", "tokenizer", "metrics"},
+    "evaluation": {"cli", "reporting", "tokens"},
+    "reporting": {"cli", "evaluation", "media", "datasets", "tokenizer", "metrics", "tokens"},
+    "tokens": {"cli", "metrics", "reporting"},
 }
+# Parts of evaluation that tokens share: a clip must be cut and padded alike, whether its tokens are kept or not.
+SHARED_WITH_TOKENS = {"guard", "padding", "windows"}
 PLUGINS = ("tokenbench_baselines", "tokenbench_cosmos")
-PLUGINS_MAY_IMPORT = {"tokenizer", "weights", "media", "errors"}
+PLUGINS_MAY_IMPORT = {"tokenizer", "weights", "media", "errors", "files"}
 
 
 def imports_of(path: Path) -> set[str]:
@@ -52,6 +55,18 @@ def files_of(package: Path) -> list[Path]:
 def test_data_flows_one_way(room: str) -> None:
     for path in files_of(ROOT / "tokenbench" / room):
         assert not rooms_of(imports_of(path)) & FORBIDDEN[room], path
+
+
+def test_only_the_command_line_imports_tokens() -> None:
+    for path in files_of(ROOT / "tokenbench"):
+        if path.relative_to(ROOT / "tokenbench").parts[0] not in ("cli", "tokens"):
+            assert "tokens" not in rooms_of(imports_of(path)), path
+
+
+def test_tokens_share_with_evaluation_how_a_clip_is_cut_and_padded() -> None:
+    for path in files_of(ROOT / "tokenbench" / "tokens"):
+        names = {name.split(".")[2] for name in imports_of(path) if name.startswith("tokenbench.evaluation.")}
+        assert names <= SHARED_WITH_TOKENS, path
 
 
 def test_the_harness_knows_no_tokenizer_by_name() -> None:
@@ -82,7 +97,18 @@ def loaded_by(code: str, tmp_path: Path) -> set[str]:
     return set(run.stderr.split())
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["list", "tokenizers"], ["eval", "--help"], ["report", "--help"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["list", "tokenizers"],
+        ["eval", "--help"],
+        ["tokenize", "--help"],
+        ["detokenize", "--help"],
+        ["report", "--help"],
+        ["weights", "list"],
+    ],
+)
 def test_quick_commands_load_nothing_heavy(arguments: list[str], tmp_path: Path) -> None:
     loaded = loaded_by(f"from tokenbench.cli import run\nassert run({arguments}) == 0", tmp_path)
     assert not loaded & {"torch", "numpy", "pandas", "numba", "av", "matplotlib", "PIL", "scipy"}

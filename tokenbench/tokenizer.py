@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args, runtime_checkable
 
 from tokenbench.errors import TokenBenchError
+from tokenbench.weights.source import HubSource
 
 if TYPE_CHECKING:
     import numpy as np
@@ -219,21 +220,6 @@ class FrameStream(Protocol):
     def flush(self) -> NDArray[np.uint8]:
         """The clip has ended: give the rest."""
         ...
-
-
-@dataclass(frozen=True, kw_only=True)
-class HubSource:
-    """A repository of the Hugging Face hub.
-
-    Args:
-        repository: "owner/name".
-        revision: the pinned commit, whole or its first digits; None where no commit is known, and the newest is taken.
-        file_sets: what makes up the weights together, best first.
-    """
-
-    repository: str
-    revision: str | None = None
-    file_sets: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

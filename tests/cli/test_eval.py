@@ -12,10 +12,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 import pytest
 from skimage.metrics import structural_similarity
 
+from tokenbench.cli.options import settings_option
 from tokenbench.evaluation import runner
 from tokenbench.media.clip import Clip
 from tokenbench.media.image import read_image
@@ -111,6 +113,30 @@ def test_frames_and_limit_are_kept_and_named(tokenbench: Command, tmp_path: Path
     assert (dataset["name"], dataset["protocol"], dataset["clips"]) == ("mini", "native/1+frames=5", 1)
 
 
+def test_windows_on_request_are_named_and_their_seams_measured(
+    tokenbench: Command, folder: Path, tmp_path: Path
+) -> None:
+    results = {}
+    for name, extra in (("stream", ()), ("windows", ("--window", 5))):
+        outcome = tokenbench("eval", "--tokenizer", "haar-4x8x8", "--dataset", folder, "--out", tmp_path / name, *extra)
+        assert outcome.code == 0, outcome.err
+        assert ("seam" in outcome.out) == (name == "windows")
+        results[name] = result_of(tmp_path / name)
+    stream, windows = results["stream"], results["windows"]
+    assert (stream["tokenizer"]["streaming"], stream["tokenizer"]["window_used"]) == (True, None)
+    assert (windows["tokenizer"]["streaming"], windows["tokenizer"]["window_used"]) == (False, 5)
+    assert stream["protocol"]["window"] is None
+    assert windows["dataset"]["protocol"] == "native/1+window=5"
+    assert "seam" not in stream["metrics"]
+    assert windows["metrics"]["seam"]["unit"] == "dB"
+    rows = rows_of(tmp_path / "windows")
+    values = [float(row["seam"]) for row in rows if row["seam"]]
+    assert len(values) == windows["metrics"]["seam"]["n"] == 2, "a photograph has no border"
+    assert windows["metrics"]["seam"]["value"] == pytest.approx(np.mean(values))
+    assert windows["metrics"]["bits_per_pixel"]["value"] > stream["metrics"]["bits_per_pixel"]["value"]
+    assert tokenbench("report", tmp_path / "stream", tmp_path / "windows", "--out", tmp_path / "report").code == 0
+
+
 def test_a_clip_that_fails_is_listed_and_the_others_go_on(tokenbench: Command, folder: Path, tmp_path: Path) -> None:
     (folder / "empty.mp4").touch()
     (folder / "text.mp4").write_text("I am no video\n" * 50)
@@ -184,6 +210,17 @@ class Broken(Bare):
 
 class UnknownField(Bare):
     info = {"colour": "blue"}
+
+class Set(Bare):
+    def __init__(self, factor=1, label="none"):
+        self.factor = factor
+        self.provenance = {"weights": None, "factor": factor, "label": label}
+
+    def decode(self, tokens):
+        return tokens * self.factor
+
+class Unsayable(Bare):
+    provenance = {"network": object()}
 """
 
 
@@ -219,6 +256,45 @@ def test_a_class_without_description_will_do(tokenbench: Command, own: Path, eve
     assert result["metrics"]["psnr"]["value"] > 180
 
 
+def test_settings_reach_the_tokenizer_and_the_result(
+    tokenbench: Command, own: Path, even: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    command = ("eval", "--tokenizer", f"{own}:Set", "--dataset", even, "--out", out)
+    assert tokenbench(*command, "--set", "factor=0.5", "--set", "label=half way").code == 0
+    tokenizer = result_of(out)["tokenizer"]
+    assert tokenizer["settings"] == {"factor": 0.5, "label": "half way"}
+    assert tokenizer["provenance"] == {"weights": None, "factor": 0.5, "label": "half way"}
+    assert result_of(out)["metrics"]["psnr"]["value"] < 30
+    outcome = tokenbench(*command, "--set", "factor=0.25")
+    assert outcome.code == 2
+    assert "holds a run with other settings" in outcome.message
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("factor=2", 2),
+        ("factor=true", True),
+        ('factor="2"', "2"),
+        ("factor=[1, 2]", [1, 2]),
+        ("factor=fast", "fast"),
+        ("factor=a=b", "a=b"),
+        ("factor=2020-01-01", "2020-01-01"),
+        ("factor=nan", "nan"),
+        ("factor=1\nx = 2", "1\nx = 2"),
+        ("factor=", ""),
+    ],
+)
+def test_settings_are_read_as_toml_or_else_as_text(text: str, value: object) -> None:
+    @click.command()
+    @settings_option
+    def command(settings: dict[str, Any]) -> dict[str, Any]:
+        return settings
+
+    assert command.main(["--set", text], standalone_mode=False) == {"factor": value}
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [("Wrong", "expected the same shape"), ("NotANumber", "NaN or infinite"), ("Raises", "RuntimeError: boom")],
@@ -242,6 +318,7 @@ def test_a_faulty_tokenizer_fails_clip_by_clip(
         ("{own}:Half", "has no method decode"),
         ("{own}:Broken", "cannot be made: OSError: no licence"),
         ("{own}:UnknownField", "unknown fields ['colour']"),
+        ("{own}:Unsayable", "its provenance is not plain JSON data"),
         ("{own}", "name the class too"),
         ("cosmos-cv-4x8x8", "nvidia/Cosmos-0.1-Tokenizer-CV4x8x8"),
     ],
@@ -261,6 +338,12 @@ def test_an_unusable_tokenizer_is_one_line(
     [
         (("eval",), "--tokenizer"),
         (("eval", "--tokenizer", "identity", "--frames", "0"), "--frames"),
+        (("eval", "--tokenizer", "identity", "--window", "0"), "--window"),
+        (("eval", "--tokenizer", "haar-8x8", "--window", "9"), "takes images, every frame of a video alone"),
+        (("eval", "--tokenizer", "identity", "--set", "colour=1"), "has no setting 'colour'; its settings are: none"),
+        (("eval", "--tokenizer", "identity", "--set", "colour"), "'colour' is not NAME=VALUE"),
+        (("eval", "--tokenizer", "identity", "--set", "a=1", "--set", "a=2"), "'a' is set twice"),
+        (("eval", "--tokenizer", "identity", "--set", "device=cuda"), "use --device"),
         (("eval", "--tokenizer", "identity", "--dataset", "minni"), "did you mean mini?"),
         (("eval", "--tokenizer", "identity", "--device", "abacus"), "device 'abacus' cannot be used"),
         (("evaluate",), "evaluate"),

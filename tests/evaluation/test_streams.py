@@ -8,10 +8,10 @@ import torch
 from numpy.typing import NDArray
 
 from tokenbench import TokenizerInfo, Tokens, load_tokenizer
-from tokenbench.errors import ClipError
+from tokenbench.errors import ClipError, TokenBenchError
 from tokenbench.evaluation.pairs import reconstruct
 from tokenbench.evaluation.storage import STORAGES, open_storage
-from tokenbench.evaluation.streams import open_stream
+from tokenbench.evaluation.streams import open_stream, streams_itself, window_used
 from tokenbench.evaluation.windows import Compute
 from tokenbench.media.pixels import to_float, to_uint8
 from tokenbench.registry import registered
@@ -37,8 +37,10 @@ class Halves:
         return tokens.data.repeat_interleave(2, dim=2)
 
 
-def through(tokenizer: Any, frames: Frames, cuts: list[int], storage: str = "none") -> tuple[Frames, float | None]:
-    stream = open_stream(tokenizer, CPU, fps=25.0)
+def through(
+    tokenizer: Any, frames: Frames, cuts: list[int], storage: str = "none", window: int | None = None
+) -> tuple[Frames, float | None]:
+    stream = open_stream(tokenizer, CPU, fps=25.0, window=window)
     place = open_storage(storage, *frames.shape[1:3], 25.0)
     pairs = list(reconstruct((part for part in np.split(frames, cuts) if len(part)), stream, place))
     assert np.array_equal(np.concatenate([reference for reference, _ in pairs]), frames)
@@ -75,6 +77,57 @@ def test_windows_are_cut_padded_and_cropped_as_the_card_says(carphone: Frames) -
     )
     assert np.array_equal(out, to_uint8(expected))
     assert bits == 8.0 * (4 + 4), "the padded frame of the last window costs bits too"
+
+
+def test_a_window_on_request_cuts_even_a_stream(carphone: Frames) -> None:
+    tokenizer = load_tokenizer("haar-4x8x8")
+    frames = carphone[:19, :64, :80]
+    # Copies of a window's last frame make it 1 + 4 k long.
+    windows = [frames[start : start + 8] for start in (0, 8, 16)]
+    padded = [
+        torch.cat([video, video[:, :, -1:].expand(-1, -1, -(video.shape[2] - 1) % 4, -1, -1)], dim=2)
+        for video in map(to_float, windows)
+    ]
+    expected = [
+        to_uint8(tokenizer.reconstruct(video))[: len(part)] for video, part in zip(padded, windows, strict=True)
+    ]
+    out, bits = through(tokenizer, frames, [3, 12], window=8)
+    assert np.array_equal(out, np.concatenate(expected))
+    assert bits == 16 * 16 * (3 + 3 + 2) * 8 * 10
+    assert not np.array_equal(out, through(tokenizer, frames, [])[0])
+
+
+@pytest.mark.parametrize("name", ["identity", "h264-crf23"])
+def test_a_window_on_request_goes_past_a_stream_of_8_bit_frames(name: str, carphone: Frames) -> None:
+    tokenizer = load_tokenizer(name)
+    whole, bits = through(tokenizer, carphone, [5], window=9)
+    parts = [through(tokenizer, part, []) for part in np.split(carphone, [9, 18])]
+    assert bits == sum(bits for _, bits in parts if bits)
+    assert np.array_equal(whole, np.concatenate([frames for frames, _ in parts]))
+
+
+def test_what_is_used_can_be_asked() -> None:
+    haar = load_tokenizer("haar-4x8x8")
+    assert (streams_itself(haar), window_used(haar)) == (True, None)
+    assert (streams_itself(haar, 9), window_used(haar, 9)) == (False, 9)
+    assert (streams_itself(Halves()), window_used(Halves())) == (False, 4)
+    image = load_tokenizer("haar-8x8")
+    assert (streams_itself(image), window_used(image)) == (False, 1)
+    with pytest.raises(TokenBenchError, match="--window does not apply"):
+        window_used(image, 9)
+
+
+def test_codes_of_a_known_vocabulary_have_a_rate(carphone: Frames) -> None:
+    class Coded(Halves):
+        info = TokenizerInfo(name="coded", kind="discrete", window=4, vocabulary=1024)
+
+        def encode(self, video: torch.Tensor) -> Any:
+            return (video[:, 0] * 100).long()
+
+        def decode(self, tokens: Any) -> torch.Tensor:
+            return (tokens / 100).unsqueeze(1).expand(-1, 3, -1, -1, -1)
+
+    assert through(Coded(), carphone[:6, :16, :16], [])[1] == 10 * 6 * 16 * 16
 
 
 @pytest.mark.parametrize("storage", STORAGES)

@@ -18,9 +18,12 @@ EXIT_INTERRUPTED = 130
 
 _COMMANDS = {
     "eval": ("tokenbench.cli.eval", "Reconstruct a data set with a tokenizer and score it."),
+    "tokenize": ("tokenbench.cli.tokenize", "Turn videos and images into token files."),
+    "detokenize": ("tokenbench.cli.detokenize", "Turn token files back into videos and images."),
     "compare": ("tokenbench.cli.compare", "Score a folder of reconstructions against its references."),
     "report": ("tokenbench.cli.report", "Tables, plots and a page from the results of runs."),
     "list": ("tokenbench.cli.list", "Show what there is: tokenizers, data sets, storages."),
+    "weights": ("tokenbench.cli.weights", "List, verify, import and export the weights of tokenizers."),
 }
 
 

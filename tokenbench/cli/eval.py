@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-_DTYPES = ("float32", "bfloat16", "float16")
+from tokenbench.cli.options import DTYPES, settings_option, window_option
+
 _STORAGES = ("none", "yuv444p", "yuv420p", "h264")
 
 
@@ -21,6 +23,7 @@ _STORAGES = ("none", "yuv444p", "yuv420p", "h264")
 )
 @click.option("--weights", metavar="PATH", help="File or folder of weights; 'random' for an untrained network.")
 @click.option("--frames", type=click.IntRange(min=1), metavar="N", help="Only the first N frames of each clip.")
+@window_option
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N clips.")
 @click.option(
     "--storage",
@@ -29,8 +32,9 @@ _STORAGES = ("none", "yuv444p", "yuv420p", "h264")
     show_default=True,
     help="What reconstructions go through before they are scored.",
 )
+@settings_option
 @click.option("--device", default="cpu", show_default=True, help="Torch device: cpu, cuda, cuda:1, ...")
-@click.option("--dtype", type=click.Choice(_DTYPES), default="float32", show_default=True, help="Of the network.")
+@click.option("--dtype", type=click.Choice(DTYPES), default="float32", show_default=True, help="Of the network.")
 @click.option("--save-reconstructions", is_flag=True, help="Keep every reconstruction, losslessly, in OUT.")
 @click.option(
     "--out",
@@ -42,8 +46,10 @@ def command(
     dataset: str,
     weights: str | None,
     frames: int | None,
+    window: int | None,
     limit: int | None,
     storage: str,
+    settings: dict[str, Any],
     device: str,
     dtype: str,
     save_reconstructions: bool,
@@ -69,10 +75,11 @@ def command(
     clips = dataclasses.replace(clips, clips=clips.clips[:limit])
     compute = Compute(open_device(device), getattr(torch, dtype))
     run = Evaluation(
-        tokenizer=load_tokenizer(tokenizer, weights=weights, device=compute.device, dtype=compute.dtype),
+        tokenizer=load_tokenizer(tokenizer, weights=weights, device=compute.device, dtype=compute.dtype, **settings),
         dataset=clips,
-        protocol=Protocol(frames=frames, storage=storage),
+        protocol=Protocol(frames=frames, window=window, storage=storage),
         compute=compute,
+        settings=settings,
         save_reconstructions=save_reconstructions,
     )
     out = out or Path("runs", f"{run.tokenizer.info.name}-{clips.name}-{run.fingerprint()[:8]}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -10,8 +11,9 @@ import click
 if TYPE_CHECKING:
     from tokenbench.evaluation.record import ClipRecord
     from tokenbench.evaluation.result import MetricValue, Result
+    from tokenbench.tokens.batch import Outcome
 
-_DIGITS = {"psnr": 3, "ssim": 5, "bits_per_pixel": 4}
+_DIGITS = {"psnr": 3, "ssim": 5, "bits_per_pixel": 4, "seam": 3}
 _MEDIA = {"video": "videos", "image": "photographs"}
 
 
@@ -50,6 +52,14 @@ def print_result(result: Result) -> None:
         click.echo(table(rows, numeric=[False, False, True, True, False]))
     for failure in result["failed"]:
         click.echo(f"failed: {failure['clip']}: {failure['error']}", err=True)
+
+
+def print_outcome(outcome: Outcome, out: Path) -> None:
+    """How many files were written and where; failures last."""
+    there = f", {outcome.skipped} there already" if outcome.skipped else ""
+    click.echo(f"{outcome.written} written to {out}{there}")
+    for name, error in outcome.failed:
+        click.echo(f"failed: {name}: {error}", err=True)
 
 
 def _cells(name: str, value: MetricValue) -> list[str]:

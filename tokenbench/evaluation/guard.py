@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor
 
 from tokenbench.errors import ClipError, TokenBenchError
+from tokenbench.tokenizer import Tokenizer
 
 
 def guarded(what: str, call: Any, *arguments: Any) -> Any:
@@ -25,6 +27,18 @@ def guarded(what: str, call: Any, *arguments: Any) -> Any:
     except Exception as error:  # a stranger's code may raise anything; the other clips go on
         lines = str(error).strip().splitlines()
         raise ClipError(f"{what} raised {type(error).__name__}: {lines[0] if lines else 'no message'}") from error
+
+
+def provenance_of(tokenizer: Tokenizer) -> dict[str, Any] | None:
+    """What the tokenizer says of its weights and the choices behind them; None where it says nothing.
+
+    Raises:
+        TokenBenchError: it is not plain data, which results could hold.
+    """
+    try:
+        return json.loads(json.dumps(getattr(tokenizer, "provenance", None), allow_nan=False))
+    except (TypeError, ValueError) as error:
+        raise TokenBenchError(f"{tokenizer.info.name}: its provenance is not plain JSON data: {error}") from error
 
 
 def describe(value: Any) -> str:

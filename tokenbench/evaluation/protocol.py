@@ -13,6 +13,8 @@ class Protocol:
     Args:
         name, version: of the set of defaults that the other fields deviate from.
         frames: only the first so many of each clip; None takes all.
+        window: cut clips into independent windows of so many frames; None takes the tokenizer's own stream, or else
+            the window of its card.
         storage: what a reconstruction goes through before it is scored (`tokenbench.evaluation.storage`).
         quantisation, psnr, ssim, mean, interval: definitions, in words.
     """
@@ -20,6 +22,7 @@ class Protocol:
     name: str = "native"
     version: int = 1
     frames: int | None = None
+    window: int | None = None
     storage: str = "none"
     quantisation: str = "floor(clip((y + 1) / 2, 0, 1) * 255 + 0.5), float32"
     psnr: str = "20 log10(255 / (sqrt(MSE) + float32 eps)); one MSE over all frames, pixels and channels of a clip"

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ import tokenbench
 from tokenbench.datasets.dataset import Dataset
 from tokenbench.errors import OutputError, TokenBenchError
 from tokenbench.evaluation.environment import environment
+from tokenbench.evaluation.guard import provenance_of
 from tokenbench.evaluation.journal import Journal, fingerprint
 from tokenbench.evaluation.protocol import Protocol
 from tokenbench.evaluation.reconstructions import ReconstructionWriter, refuse_equal_names
@@ -32,8 +32,10 @@ from tokenbench.evaluation.result import (
 )
 from tokenbench.evaluation.samples import SampleFrame, keep_samples
 from tokenbench.evaluation.score import Observer, score_clip
+from tokenbench.evaluation.streams import streams_itself, window_used
 from tokenbench.evaluation.windows import Compute
 from tokenbench.media.clip import Clip
+from tokenbench.progress import FrameCounter
 from tokenbench.tokenizer import Tokenizer
 
 SAMPLES = "samples"
@@ -49,6 +51,7 @@ class Evaluation:
         dataset: the clips to score.
         protocol: how they are scored.
         compute: device and dtype.
+        settings: that the tokenizer was loaded with.
         save_reconstructions: keep every reconstruction in the run's folder, losslessly.
     """
 
@@ -56,6 +59,7 @@ class Evaluation:
     dataset: Dataset
     protocol: Protocol
     compute: Compute
+    settings: Mapping[str, Any] = field(default_factory=dict)
     save_reconstructions: bool = False
 
     def fingerprint(self) -> str:
@@ -63,7 +67,7 @@ class Evaluation:
         return fingerprint(
             {
                 "tokenbench": tokenbench.__version__,
-                "tokenizer": describe_tokenizer(self.tokenizer),
+                "tokenizer": describe_tokenizer(self),
                 "dataset": [self.dataset.manifest_sha256, [clip.id for clip in self.dataset.clips]],
                 "protocol": self.protocol.as_dict(),
                 "compute": [self.compute.device.type, str(self.compute.dtype)],
@@ -116,7 +120,7 @@ def _score_one(run: Evaluation, clip: Clip, number: int, out: Path, say: Callabl
     frames = min(probed.frames, run.protocol.frames or probed.frames)
     sample = SampleFrame(frames // 2)
     with ExitStack() as stack:
-        observers: list[Observer] = [sample, _Counter(f"{clip.id} %d/{frames or '?'} frames", say)]
+        observers: list[Observer] = [sample, FrameCounter(clip.id, frames, say)]
         if run.save_reconstructions:
             observers.append(stack.enter_context(ReconstructionWriter(out / RECONSTRUCTIONS, probed)))
         record = score_clip(probed, run.tokenizer, run.protocol, run.compute, observers)
@@ -124,35 +128,27 @@ def _score_one(run: Evaluation, clip: Clip, number: int, out: Path, say: Callabl
     return record
 
 
-class _Counter:
-    """Shows the frames of the clip at hand, twice a second at the most."""
+def describe_tokenizer(run: Evaluation) -> dict[str, Any]:
+    """The tokenizer's card, the weights and settings that it runs on, and how clips go through it in this run.
 
-    def __init__(self, text: str, say: Callable[[str], None]) -> None:
-        self._text = text
-        self._say = say
-        self._frames = 0
-        self._next = time.monotonic()
-
-    def update(self, reference: Any, reconstruction: Any) -> None:
-        self._frames += len(reference)
-        if time.monotonic() >= self._next:
-            self._next = time.monotonic() + 0.5
-            self._say(self._text % self._frames)
-
-
-def describe_tokenizer(tokenizer: Tokenizer) -> dict[str, Any]:
-    """The tokenizer's card, and the digest of the weights that it runs on."""
+    Raises:
+        TokenBenchError: the protocol's window does not apply to it, or its provenance is not plain data.
+    """
+    tokenizer, window = run.tokenizer, run.protocol.window
     return {
         **asdict(tokenizer.info),
         "compression": list(tokenizer.info.compression),
         "weights_sha256": getattr(tokenizer, "weights_sha256", None),
-        "streaming": hasattr(tokenizer, "stream") or hasattr(tokenizer, "frame_stream"),
+        "settings": dict(run.settings),
+        "provenance": provenance_of(tokenizer),
+        "streaming": streams_itself(tokenizer, window),
+        "window_used": window_used(tokenizer, window),
     }
 
 
 def _result(run: Evaluation, records: list[ClipRecord], failed: list[Failure], samples: list[dict[str, Any]]) -> Result:
     metrics = summaries(records)
-    tokenizer = describe_tokenizer(run.tokenizer)
+    tokenizer = describe_tokenizer(run)
     if tokenizer["bits_per_pixel"] is None and "bits_per_pixel" in metrics:
         tokenizer["bits_per_pixel"] = metrics["bits_per_pixel"]["value"]
     return Result(

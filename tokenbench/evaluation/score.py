@@ -13,11 +13,12 @@ from tokenbench.evaluation.pairs import reconstruct
 from tokenbench.evaluation.protocol import Protocol
 from tokenbench.evaluation.record import ClipRecord
 from tokenbench.evaluation.storage import open_storage
-from tokenbench.evaluation.streams import open_stream
+from tokenbench.evaluation.streams import open_stream, window_used
 from tokenbench.evaluation.windows import Compute
 from tokenbench.media.clip import Clip, chunk_frames
 from tokenbench.media.prefetch import prefetch
-from tokenbench.metrics import PixelScores
+from tokenbench.metrics import PixelScores, seam
+from tokenbench.metrics.pixel import CHANNELS
 from tokenbench.tokenizer import Tokenizer
 
 
@@ -37,23 +38,27 @@ def score_clip(
     Args:
         clip: with its size and rate known (`Clip.probed`).
         tokenizer: on `compute.device`.
-        protocol: which frames, and through which storage.
+        protocol: which frames, in which windows, and through which storage.
         compute: device and dtype of the tokenizer.
         observers: look at every pair of chunks.
 
     Raises:
         ClipError: the clip cannot be read, reconstructed or measured.
     """
-    stream = open_stream(tokenizer, compute, fps=clip.fps)
+    stream = open_stream(tokenizer, compute, fps=clip.fps, window=protocol.window)
     storage = open_storage(protocol.storage, clip.height, clip.width, clip.fps)
     scores = PixelScores()
+    errors: list[int] = []
     size = chunk_frames(clip.height, clip.width)
     with closing(prefetch(clip.chunks(size, frames=protocol.frames))) as chunks:
         for reference, reconstruction in reconstruct(chunks, stream, storage):
-            scores.update(reference, reconstruction)
+            errors += scores.update(reference, reconstruction)
             for observer in observers:
                 observer.update(reference, reconstruction)
     values = scores.values()
+    if window := window_used(tokenizer, protocol.window):
+        border = seam(errors, window, scores.height * scores.width * CHANNELS)
+        values |= {} if border is None else {"seam": border}
     if stream.bits is not None:
         values["bits_per_pixel"] = stream.bits / (scores.frames * clip.height * clip.width)
     return ClipRecord.of(clip, scores.frames, values)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,24 +11,47 @@ from torch import Tensor
 
 from tokenbench.errors import ClipError
 from tokenbench.evaluation.guard import describe, guarded
-from tokenbench.evaluation.padding import crop_space, pad
-from tokenbench.evaluation.windows import Compute, WindowedStream
+from tokenbench.evaluation.padding import StreamPadding
+from tokenbench.evaluation.windows import Compute, WindowedStream, refuse_window
 from tokenbench.media.pixels import to_float, to_uint8
 from tokenbench.tokenizer import FrameStream, Stream, Tokenizer
 
 Frames = NDArray[np.uint8]
 
 
-def open_stream(tokenizer: Tokenizer, compute: Compute, *, fps: float) -> FrameStream:
+def open_stream(tokenizer: Tokenizer, compute: Compute, *, fps: float, window: int | None = None) -> FrameStream:
     """One clip's way through a tokenizer, 8-bit frames in and out; its failures name the tokenizer.
 
-    The tokenizer's own stream is used where it has one, else its clip is cut into windows.
+    Args:
+        tokenizer: on `compute.device`.
+        compute: device and dtype.
+        fps: of the clip; 0 for a photograph.
+        window: cut the clip into independent windows of so many frames, whatever the tokenizer can do; None takes the
+            tokenizer's own stream where it has one, else the window of its card.
     """
+    if not streams_itself(tokenizer, window):
+        return WindowedStream(tokenizer, compute, window or tokenizer.info.window)
     if (frame_stream := getattr(tokenizer, "frame_stream", None)) is not None:
         return GuardedFrames(tokenizer.info.name, frame_stream(fps=fps))
-    if (stream := getattr(tokenizer, "stream", None)) is not None:
-        return QuantisedStream(PaddedStream(tokenizer, stream(fps=fps)), compute)
-    return WindowedStream(tokenizer, compute)
+    stream = tokenizer.stream(fps=fps)  # type: ignore[attr-defined]  # optional in the contract
+    return QuantisedStream(PaddedStream(tokenizer, stream), compute)
+
+
+def streams_itself(tokenizer: Tokenizer, window: int | None = None) -> bool:
+    """Whether `open_stream` takes the tokenizer's own stream."""
+    return window is None and (hasattr(tokenizer, "frame_stream") or hasattr(tokenizer, "stream"))
+
+
+def window_used(tokenizer: Tokenizer, window: int | None = None) -> int | None:
+    """Frames of the independent windows that `open_stream` cuts; None where nothing cuts a clip.
+
+    Raises:
+        TokenBenchError: a window is asked for, but every frame goes through the tokenizer alone.
+    """
+    refuse_window(tokenizer.info, window)
+    if tokenizer.info.modality == "image":
+        return 1
+    return None if streams_itself(tokenizer, window) else window or tokenizer.info.window
 
 
 class QuantisedStream:
@@ -80,18 +102,12 @@ class GuardedFrames:
 
 
 class PaddedStream:
-    """A tokenizer's own stream, padded as its card says; its failures become the clip's.
-
-    Height and width are padded on every chunk. Time is padded at the end, with copies of the last frame: a stream
-    does not know how long its clip will be.
-    """
+    """A tokenizer's own stream, padded as its card says (`StreamPadding`); its failures become the clip's."""
 
     def __init__(self, tokenizer: Tokenizer, stream: Stream) -> None:
         self._name = tokenizer.info.name
         self._stream = stream
-        self._rule = tokenizer.info.padding
-        self._space = replace(self._rule, frames=(1, 0))
-        self._last = torch.empty(1, 3, 0, 0, 0)
+        self._padding = StreamPadding(tokenizer.info.padding)
         self._taken = 0
         self._given = 0
 
@@ -102,28 +118,27 @@ class PaddedStream:
 
     def push(self, video: Tensor) -> Tensor:
         """Take 1 x 3 x T x H x W; give the frames that are finished."""
-        self._last = video[:, :, -1:]
         self._taken += video.shape[2]
-        return self._finished(self._push(video))
+        return self._finished(self._push(self._padding.push(video)))
 
     def flush(self) -> Tensor:
         """Fill the last group of frames, and give the rest of the clip."""
-        multiple, remainder = self._rule.frames
-        missing = -(self._taken - remainder) % multiple
-        filled = self._push(self._last.expand(-1, -1, missing, -1, -1)) if missing else self._last[:, :, :0]
-        rest = guarded(f"{self._name}.stream.flush", self._stream.flush)
-        if isinstance(rest, Tensor) and rest.numel() == 0:
-            return self._finished(filled)
-        return self._finished(torch.cat([filled, crop_space(self._checked(rest), self._last, self._space)], dim=2))
+        missing = self._padding.flush()
+        parts = [] if missing is None else [self._push(missing)]
+        rest = self._checked(guarded(f"{self._name}.stream.flush", self._stream.flush))
+        if rest.numel() or not parts:
+            parts.append(self._padding.crop(rest) if rest.numel() else rest)
+        return self._finished(torch.cat(parts, dim=2))
 
-    def _push(self, video: Tensor) -> Tensor:
-        padded = pad(video, self._space)
+    def _push(self, padded: Tensor) -> Tensor:
         out = self._checked(guarded(f"{self._name}.stream.push", self._stream.push, padded))
+        if not out.shape[2]:
+            return self._padding.crop(padded[:, :, :0])
         if _frame(out) != _frame(padded):
             raise ClipError(
                 f"{self._name}.stream gave {describe(out)} for {describe(padded)}; frames must keep their size"
             )
-        return crop_space(out, video, self._space) if out.shape[2] else video[:, :, :0]
+        return self._padding.crop(out)
 
     def _checked(self, out: Any) -> Tensor:
         if not isinstance(out, Tensor) or out.dim() != 5:

@@ -1,7 +1,8 @@
-"""Stream a clip through a tokenizer that takes whole clips, in independent windows of its own length."""
+"""Stream a clip through a tokenizer that takes whole clips, in independent windows of so many frames."""
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,9 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tokenbench.errors import ClipError
+from tokenbench.errors import ClipError, TokenBenchError
 from tokenbench.evaluation.guard import describe, guarded
-from tokenbench.evaluation.padding import crop, pad
+from tokenbench.evaluation.padding import Margins, crop_margins, margins_of, pad
 from tokenbench.media.pixels import to_float, to_uint8
 from tokenbench.tokenizer import BITS_PER_LATENT_VALUE, Tokenizer, TokenizerInfo, Tokens
 
@@ -26,62 +27,123 @@ class Compute(NamedTuple):
 
 
 class WindowedStream:
-    """Consecutive windows of `info.window` frames, each padded, encoded, decoded and cropped alone.
+    """Consecutive windows, each padded, encoded, decoded and cropped alone: no state crosses a window."""
 
-    No state crosses a window. The last window may be shorter. A tokenizer for images takes a window's frames as a
-    batch. Frames wait for their window in 8 bits: a float copy would take four times the memory.
-    """
-
-    def __init__(self, tokenizer: Tokenizer, compute: Compute) -> None:
+    def __init__(self, tokenizer: Tokenizer, compute: Compute, window: int | None) -> None:
         self._tokenizer = tokenizer
         self._compute = compute
-        self._waiting = np.empty((0, 0, 0, 3), np.uint8)
+        self._cutter = WindowCutter(window)
+        self._nothing = np.empty((0, 0, 0, 3), np.uint8)
         self.bits: float | None = 0.0
 
     def push(self, frames: Frames) -> Frames:
         """Take uint8 T x H x W x 3; give the windows that are full."""
-        self._waiting = np.concatenate([self._waiting, frames]) if len(self._waiting) else frames
-        window = self._tokenizer.info.window
-        full = len(self._waiting) - len(self._waiting) % window if window else 0
-        return self._take(full, window or 1)
+        self._nothing = frames[:0]
+        return self._reconstructed(self._cutter.push(frames))
 
     def flush(self) -> Frames:
         """The last, shorter window."""
-        return self._take(len(self._waiting), len(self._waiting) or 1)
+        return self._reconstructed(self._cutter.flush())
 
-    def _take(self, count: int, window: int) -> Frames:
-        """The reconstruction of the first `count` waiting frames."""
-        taken, self._waiting = self._waiting[:count], self._waiting[count:]
-        windows = [taken[start : start + window] for start in range(0, count, window)]
-        done = [to_uint8(self._reconstruct(to_float(part, *self._compute))) for part in windows]
-        return np.concatenate(done) if len(done) > 1 else done[0] if done else taken
+    def _reconstructed(self, windows: list[Frames]) -> Frames:
+        done = [to_uint8(self._through(to_float(window, *self._compute))) for window in windows]
+        return np.concatenate(done) if len(done) > 1 else done[0] if done else self._nothing
 
-    def _reconstruct(self, video: Tensor) -> Tensor:
-        if self._tokenizer.info.modality == "image":
-            batch = video.squeeze(0).transpose(0, 1)
-            return self._reconstruct_padded(batch.unsqueeze(2)).squeeze(2).transpose(0, 1).unsqueeze(0)
-        return self._reconstruct_padded(video)
-
-    def _reconstruct_padded(self, video: Tensor) -> Tensor:
-        rule = self._tokenizer.info.padding
-        return crop(self._through_tokenizer(pad(video, rule)), video, rule)
-
-    def _through_tokenizer(self, padded: Tensor) -> Tensor:
-        """B x 3 x T x H x W there and back; an image tokenizer sees B x 3 x H x W."""
-        name = self._tokenizer.info.name
-        given = padded.squeeze(2) if self._tokenizer.info.modality == "image" else padded
-        tokens = guarded(f"{name}.encode", self._tokenizer.encode, given)
-        self._count_bits(tokens)
-        decoded = guarded(f"{name}.decode", self._tokenizer.decode, tokens)
-        if not isinstance(decoded, Tensor) or decoded.shape != given.shape:
-            raise ClipError(
-                f"{name}.decode gave {describe(decoded)} for an input of {describe(given)}; expected the same shape"
-            )
-        return decoded.reshape(padded.shape)
-
-    def _count_bits(self, tokens: Any) -> None:
+    def _through(self, video: Tensor) -> Tensor:
+        tokens = encode_window(self._tokenizer, video)
         bits = bits_of(tokens, self._tokenizer.info)
         self.bits = None if bits is None or self.bits is None else self.bits + bits
+        return decode_window(self._tokenizer, tokens, tuple(video.shape[2:]), window_margins(self._tokenizer, video))
+
+
+class WindowCutter:
+    """Cuts a clip's chunks into windows; frames wait for theirs in 8 bits, as a float copy would take four times more.
+
+    Args:
+        window: frames of a window, the last of which may be shorter; None makes one of the whole clip.
+    """
+
+    def __init__(self, window: int | None) -> None:
+        self._window = window
+        self._waiting = np.empty((0, 0, 0, 3), np.uint8)
+
+    def push(self, frames: Frames) -> list[Frames]:
+        """Take uint8 T x H x W x 3; give the windows that are full."""
+        self._waiting = np.concatenate([self._waiting, frames]) if len(self._waiting) else frames
+        size = self._window or len(self._waiting) + 1
+        full = len(self._waiting) // size * size
+        windows = [self._waiting[start : start + size] for start in range(0, full, size)]
+        self._waiting = self._waiting[full:]
+        return windows
+
+    def flush(self) -> list[Frames]:
+        """The last, shorter window, where there is one."""
+        rest, self._waiting = self._waiting, self._waiting[:0]
+        return [rest] if len(rest) else []
+
+
+def refuse_window(info: TokenizerInfo, window: int | None) -> None:
+    """A window on request needs a tokenizer that sees more than one frame.
+
+    Raises:
+        TokenBenchError: it takes images.
+    """
+    if info.modality == "image" and window is not None:
+        raise TokenBenchError(f"{info.name} takes images, every frame of a video alone; --window does not apply to it")
+
+
+def window_margins(tokenizer: Tokenizer, video: Tensor) -> Margins:
+    """What is added to a window 1 x 3 x T x H x W; frames of an image tokenizer are padded one by one."""
+    frames = 1 if tokenizer.info.modality == "image" else video.shape[2]
+    return margins_of((frames, *video.shape[3:]), tokenizer.info.padding)
+
+
+def encode_window(tokenizer: Tokenizer, video: Tensor) -> Any:
+    """What the tokenizer makes of one window, padded as its card says.
+
+    A tokenizer for images takes the window's frames as a batch.
+
+    Args:
+        tokenizer: any that is not a codec's stream.
+        video: 1 x 3 x T x H x W in [-1, 1].
+
+    Raises:
+        ClipError: the tokenizer fails.
+    """
+    if tokenizer.info.modality == "image":
+        video = video.transpose(0, 2)
+    padded = pad(video, tokenizer.info.padding)
+    given = padded.squeeze(2) if tokenizer.info.modality == "image" else padded
+    return guarded(f"{tokenizer.info.name}.encode", tokenizer.encode, given)
+
+
+def decode_window(tokenizer: Tokenizer, tokens: Any, size: tuple[int, ...], margins: Margins) -> Tensor:
+    """The window that tokens stand for.
+
+    Args:
+        tokenizer: as for `encode_window`.
+        tokens: what that gave.
+        size: T, H, W of the window itself.
+        margins: what was added to it (`window_margins`).
+
+    Returns:
+        1 x 3 x T x H x W, as the network gives it.
+
+    Raises:
+        ClipError: the tokenizer fails, or gives another shape than the padded window's.
+    """
+    sides = (margins.time, margins.height, margins.width)
+    frames, height, width = (inner + sum(added) for inner, added in zip(size, sides, strict=True))
+    is_image = tokenizer.info.modality == "image"
+    expected = (frames, 3, height, width) if is_image else (1, 3, frames, height, width)
+    name = tokenizer.info.name
+    decoded = guarded(f"{name}.decode", tokenizer.decode, tokens)
+    if not isinstance(decoded, Tensor) or decoded.shape != expected:
+        raise ClipError(
+            f"{name}.decode gave {describe(decoded)} for an input of {' x '.join(map(str, expected))}; "
+            "expected the same shape"
+        )
+    return crop_margins(decoded.unsqueeze(2).transpose(0, 2) if is_image else decoded, margins)
 
 
 def bits_of(tokens: Any, info: TokenizerInfo) -> float | None:
@@ -90,4 +152,6 @@ def bits_of(tokens: Any, info: TokenizerInfo) -> float | None:
         return tokens.bits
     if isinstance(tokens, Tensor) and tokens.is_floating_point():
         return float(BITS_PER_LATENT_VALUE * tokens.numel())
+    if isinstance(tokens, Tensor) and info.vocabulary:
+        return math.log2(info.vocabulary) * tokens.numel()
     return None

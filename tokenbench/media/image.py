@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image, ImageOps, PngImagePlugin
 
 from tokenbench.errors import ClipError
 from tokenbench.files import write_bytes
@@ -53,16 +53,19 @@ def image_size(path: Path) -> tuple[int, int]:
         return (width, height) if turned else (height, width)
 
 
-def png_bytes(image: NDArray[np.uint8]) -> bytes:
-    """A uint8 H x W x 3 image as PNG."""
+def png_bytes(image: NDArray[np.uint8], comment: str = "") -> bytes:
+    """A uint8 H x W x 3 image as PNG, with a comment where there is one (`tokenbench.media.comment` reads it)."""
+    chunks = PngImagePlugin.PngInfo()
+    if comment:
+        chunks.add_text("Comment", comment)
     buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, format="PNG", compress_level=3)
+    Image.fromarray(image).save(buffer, format="PNG", compress_level=3, pnginfo=chunks)
     return buffer.getvalue()
 
 
-def write_png(path: Path, image: NDArray[np.uint8]) -> None:
+def write_png(path: Path, image: NDArray[np.uint8], comment: str = "") -> None:
     """Write a uint8 H x W x 3 image, losslessly, whole or not at all."""
-    write_bytes(path, png_bytes(image))
+    write_bytes(path, png_bytes(image, comment))
 
 
 def _from_sixteen_bit(grey: NDArray[np.integer]) -> NDArray[np.uint8]:

@@ -1,7 +1,8 @@
 """Metrics: how close a reconstruction is to its reference.
 
 Per clip, `PixelScores` adds up PSNR and SSIM chunk by chunk; `psnr` and `ssim` score clips that are in
-memory; `summarise` turns the clips' values into a data set's value with an interval.
+memory; `seam` tells what independent windows cost at their borders; `summarise` turns the clips' values into a data
+set's value with an interval.
 
     >>> import numpy as np
     >>> clip = np.zeros((2, 16, 16, 3), np.uint8)
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 from tokenbench.metrics.functional import psnr, ssim
 from tokenbench.metrics.pixel import PixelScores
+from tokenbench.metrics.seam import seam
 from tokenbench.metrics.summary import UNITS, Summary, summarise
 
-__all__ = ["UNITS", "PixelScores", "Summary", "psnr", "ssim", "summarise"]
+__all__ = ["UNITS", "PixelScores", "Summary", "psnr", "seam", "ssim", "summarise"]

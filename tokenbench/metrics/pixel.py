@@ -46,12 +46,15 @@ class PixelScores:
     squared_error: int = 0
     ssim: int = 0
 
-    def update(self, reference: NDArray[np.uint8], reconstruction: NDArray[np.uint8]) -> None:
+    def update(self, reference: NDArray[np.uint8], reconstruction: NDArray[np.uint8]) -> list[int]:
         """Add a chunk of frame pairs; the frames are scored at the same time, a thread a CPU.
 
         Args:
             reference: T x H x W x 3, uint8, [0, 255]; H and W at least 7, and the same for all chunks.
             reconstruction: the same shape, frame by frame beside `reference`.
+
+        Returns:
+            The sum of squared errors of each frame.
 
         Raises:
             ClipError: the two differ in shape, frames are smaller than 7 x 7, or their size has changed.
@@ -61,17 +64,18 @@ class PixelScores:
         frames, height, width, _ = reference.shape
         _check_window(height, width)
         if frames == 0:
-            return
+            return []
         if self.frames and (height, width) != (self.height, self.width):
             raise ClipError(
                 f"the frames of a clip must have one size: got {width} x {height} pixels"
                 f" after {self.width} x {self.height}"
             )
-        for squared_error, ssim in _score_frames(reference, reconstruction):
-            self.squared_error += squared_error
-            self.ssim += ssim
+        scores = _score_frames(reference, reconstruction)
+        self.squared_error += sum(squared_error for squared_error, _ in scores)
+        self.ssim += sum(ssim for _, ssim in scores)
         self.frames += frames
         self.height, self.width = height, width
+        return [squared_error for squared_error, _ in scores]
 
     def merge(self, other: PixelScores) -> None:
         """Add the frames that `other` has seen, as if they had been passed to `update` here.

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tokenbench.errors import TokenBenchError
 
-UNITS = {"psnr": "dB", "ssim": "1", "bits_per_pixel": "bit/pixel"}
+UNITS = {"psnr": "dB", "ssim": "1", "bits_per_pixel": "bit/pixel", "seam": "dB"}
 
 _PERCENTILES = (2.5, 97.5)
 

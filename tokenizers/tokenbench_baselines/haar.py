@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tokenbench.tokenizer import Tokenizer, TokenizerInfo, Tokens
+from tokenbench.tokenizer import BITS_PER_LATENT_VALUE, Tokenizer, TokenizerInfo, Tokens
 
 # Kept coefficients as (colour, band along T, H, W). Colour 0 is luma. Band 0 is the mean. Along H and W band 1 tells
 # the two patches apart, 2 and 3 are the coarse differences inside them; along T band 1 is the coarse difference, 2
@@ -59,45 +59,81 @@ class HaarVideo(Tokenizer):
     def encode_groups(self, video: Tensor) -> Tokens:
         """B x 3 x 4 k x H x W to B x 16 x k x H/8 x W/8."""
         coefficients = _analyse(video, self._basis, self.info.compression).half()
-        return Tokens(coefficients, float(coefficients.numel() * 16))
+        return Tokens(coefficients, float(coefficients.numel() * BITS_PER_LATENT_VALUE))
 
     def decode_groups(self, tokens: Tokens) -> Tensor:
         """B x 16 x k x H/8 x W/8 to B x 3 x 4 k x H x W."""
         return _synthesise(tokens.data.to(self._basis.dtype), self._basis, self.info.compression)
+
+    def encode_stream(self) -> HaarEncoder:
+        """Exact: the same as one pass over the whole clip."""
+        return HaarEncoder(self)
+
+    def decode_stream(self) -> HaarDecoder:
+        """Exact likewise."""
+        return HaarDecoder(self)
 
     def stream(self, *, fps: float) -> HaarStream:
         """Exact: the same as one pass over the whole clip."""
         return HaarStream(self)
 
 
-class HaarStream:
+class HaarEncoder:
     """The first frame at once, then groups of four."""
 
     def __init__(self, tokenizer: HaarVideo) -> None:
         self._tokenizer = tokenizer
         self._group = tokenizer.info.compression[0]
         self._waiting: Tensor | None = None
+
+    def push(self, video: Tensor) -> Tensor:
+        """1 x 3 x T x H x W; gives the coefficients of all whole groups."""
+        if self._waiting is None:
+            self._waiting = video[:, :, :1].expand(-1, -1, self._group - 1, -1, -1)
+        frames = torch.cat([self._waiting, video], dim=2)
+        whole = frames.shape[2] - frames.shape[2] % self._group
+        self._waiting = frames[:, :, whole:]
+        return self._tokenizer.encode_groups(frames[:, :, :whole]).data
+
+    def flush(self) -> Tensor:
+        """Nothing: a clip is padded to whole groups."""
+        return torch.empty(1, 16, 0, 0, 0, dtype=torch.float16)
+
+
+class HaarDecoder:
+    """A group of frames for each token; the first gives one frame."""
+
+    def __init__(self, tokenizer: HaarVideo) -> None:
+        self._tokenizer = tokenizer
+        self._repeats = tokenizer.info.compression[0] - 1
+
+    def push(self, tokens: Tensor) -> Tensor:
+        """1 x 16 x t x h x w; gives their frames."""
+        repeats, self._repeats = self._repeats, 0
+        return self._tokenizer.decode_groups(Tokens(tokens, None))[:, :, repeats:]
+
+    def flush(self) -> Tensor:
+        """No frame waits."""
+        return torch.empty(1, 3, 0, 0, 0)
+
+
+class HaarStream:
+    """Both, one after the other."""
+
+    def __init__(self, tokenizer: HaarVideo) -> None:
+        self._encoder = tokenizer.encode_stream()
+        self._decoder = tokenizer.decode_stream()
         self.bits = 0.0
 
     def push(self, video: Tensor) -> Tensor:
         """1 x 3 x T x H x W; gives all whole groups."""
-        if self._waiting is None:
-            first = self._reconstruct(video[:, :, :1].expand(-1, -1, self._group, -1, -1))[:, :, -1:]
-            self._waiting = video[:, :, :0]
-            return torch.cat([first, self.push(video[:, :, 1:])], dim=2)
-        frames = torch.cat([self._waiting, video], dim=2)
-        whole = frames.shape[2] - frames.shape[2] % self._group
-        self._waiting = frames[:, :, whole:]
-        return self._reconstruct(frames[:, :, :whole])
+        tokens = self._encoder.push(video)
+        self.bits += float(tokens.numel() * BITS_PER_LATENT_VALUE)
+        return self._decoder.push(tokens) if tokens.shape[2] else video[:, :, :0]
 
     def flush(self) -> Tensor:
-        """Nothing: the runner pads a clip to whole groups."""
-        return torch.empty(1, 3, 0, 0, 0) if self._waiting is None else self._waiting[:, :, :0]
-
-    def _reconstruct(self, video: Tensor) -> Tensor:
-        tokens = self._tokenizer.encode_groups(video)
-        self.bits += tokens.bits or 0.0
-        return self._tokenizer.decode_groups(tokens)
+        """Nothing waits."""
+        return self._decoder.flush()
 
 
 class HaarImage(Tokenizer):
@@ -110,7 +146,7 @@ class HaarImage(Tokenizer):
     def encode(self, video: Tensor) -> Tokens:
         """B x 3 x H x W to float16 coefficients B x 16 x H/8 x W/8."""
         coefficients = _analyse(video.unsqueeze(2), self._basis, self.info.compression).squeeze(2).half()
-        return Tokens(coefficients, float(coefficients.numel() * 16))
+        return Tokens(coefficients, float(coefficients.numel() * BITS_PER_LATENT_VALUE))
 
     def decode(self, tokens: Tokens) -> Tensor:
         """The inverse."""

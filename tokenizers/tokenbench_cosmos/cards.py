@@ -18,7 +18,6 @@ OFFICIAL_WINDOW = 17
 
 # What a folder may hold, best first. The releases have the first two sets; the last of their series also the third.
 FILE_SETS = (("autoencoder.jit",), ("encoder.jit", "decoder.jit"), ("model.pt",), ("autoencoder.safetensors",))
-_PUBLISHED = FILE_SETS[:2]
 
 SWITCHES = {
     "groups": "groups of every normalisation, where the file does not show them: 32 or 1",
@@ -117,7 +116,7 @@ def _card(series: _Series, variant: str, parameters: int, revision: str | None) 
         factory="tokenbench_cosmos.tokenizer:load",
         options={"config": config},
         switches=SWITCHES,
-        hub=HubSource(repository=repository, revision=revision, file_sets=_PUBLISHED),
+        hub=HubSource(repository=repository, revision=revision, file_sets=FILE_SETS),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -201,10 +202,13 @@ class CosmosVideoTokenizer(CosmosTokenizer):
         return ReconstructStream(self.module, self._bits_per_token)
 
     def _encode(self, video: Tensor) -> Tensor:
-        return self.encode_stream().push(video)
+        # What goes through at once needs no memory of its past.
+        at_once = video[:, 0].numel() <= PIXELS_AT_ONCE
+        return self.module.encode(video) if at_once else self.encode_stream().push(video)
 
     def _decode(self, tokens: Tensor) -> Tensor:
-        return self.decode_stream().push(tokens)
+        at_once = tokens.numel() // (self.info.latent_channels or 1) * math.prod(self.info.compression) <= PIXELS_AT_ONCE
+        return self.module.decode(tokens) if at_once else self.decode_stream().push(tokens)
 
 
 def _random_network(

@@ -1,7 +1,5 @@
-import hashlib
 import os
-import subprocess
-import sys
+from collections import OrderedDict
 from pathlib import Path
 
 import pytest
@@ -9,23 +7,9 @@ import torch
 from safetensors.torch import save_file
 
 from tokenbench import TokenBenchError
-from tokenbench.weights import find_weights, read_tensors, sha256_of, sha256_of_files, weights_root
+from tokenbench.weights import read_tensors
 
-SETS = (("whole.jit",), ("encoder.jit", "decoder.jit"))
 STATE = {"a.weight": torch.arange(6.0).reshape(2, 3), "a.scale": torch.ones(3, dtype=torch.bfloat16)}
-
-
-@pytest.fixture
-def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("TOKENBENCH_WEIGHTS", str(tmp_path))
-    return tmp_path
-
-
-def touch(folder: Path, *names: str) -> list[Path]:
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in names:
-        (folder / name).write_bytes(name.encode())
-    return [folder / name for name in names]
 
 
 def one_line(error: pytest.ExceptionInfo[TokenBenchError]) -> str:
@@ -52,91 +36,7 @@ def save_torchscript(path: Path, state: dict[str, torch.Tensor]) -> None:
     torch.jit.trace(holder, torch.zeros(1)).save(str(path))
 
 
-def test_import_costs_no_torch() -> None:
-    code = "import sys, tokenbench.weights; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
-def test_root_is_in_the_home_unless_the_environment_says_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("TOKENBENCH_WEIGHTS", raising=False)
-    assert weights_root() == Path.home() / ".cache/tokenbench/weights"
-    monkeypatch.setenv("TOKENBENCH_WEIGHTS", "~/elsewhere")
-    assert weights_root() == Path.home() / "elsewhere"
-
-
-def test_default_place_is_the_tokenizers_folder(root: Path) -> None:
-    files = touch(root / "net", "encoder.jit", "decoder.jit")
-    assert find_weights("net", None, SETS) == files
-
-
-def test_first_complete_set_wins(root: Path) -> None:
-    touch(root / "net", "encoder.jit", "decoder.jit")
-    assert find_weights("net", None, SETS) == [root / "net/encoder.jit", root / "net/decoder.jit"]
-    touch(root / "net", "whole.jit")
-    assert find_weights("net", None, SETS) == [root / "net/whole.jit"]
-
-
-def test_given_place_may_be_a_folder_or_a_file(tmp_path: Path) -> None:
-    (whole,) = touch(tmp_path, "whole.jit")
-    (other,) = touch(tmp_path, "mine.safetensors")
-    assert find_weights("net", tmp_path, SETS) == [whole]
-    assert find_weights("net", str(other), SETS) == [other]
-
-
-def test_one_file_of_a_set_brings_the_others(tmp_path: Path) -> None:
-    encoder, decoder = touch(tmp_path, "encoder.jit", "decoder.jit")
-    touch(tmp_path, "whole.jit")
-    assert find_weights("net", decoder, SETS) == [encoder, decoder]
-
-
-def test_one_file_of_a_set_alone_is_refused(tmp_path: Path) -> None:
-    (encoder,) = touch(tmp_path, "encoder.jit")
-    with pytest.raises(TokenBenchError) as error:
-        find_weights("net", encoder, SETS)
-    message = one_line(error)
-    assert str(encoder) in message
-    assert "encoder.jit + decoder.jit" in message
-
-
-def test_missing_weights_say_where_and_what_to_do(root: Path) -> None:
-    with pytest.raises(TokenBenchError) as error:
-        find_weights("net", None, SETS, hint="get them from the moon")
-    message = one_line(error)
-    for part in ("net", str(root / "net"), "whole.jit", "encoder.jit + decoder.jit", "from the moon", "--weights PATH"):
-        assert part in message
-
-
-def test_given_place_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(TokenBenchError) as error:
-        find_weights("net", tmp_path / "nowhere", SETS)
-    assert str(tmp_path / "nowhere") in one_line(error)
-
-
-def test_digest_of_one_file_is_its_own(tmp_path: Path) -> None:
-    (path,) = touch(tmp_path, "whole.jit")
-    assert sha256_of(path) == sha256_of_files([path]) == hashlib.sha256(b"whole.jit").hexdigest()
-
-
-def test_digest_of_several_files_is_that_of_sha256sum(tmp_path: Path) -> None:
-    paths = touch(tmp_path, "encoder.jit", "decoder.jit")
-    shell = subprocess.run(
-        "sha256sum * | sort | sha256sum",
-        shell=True,
-        cwd=tmp_path,
-        env={**os.environ, "LC_ALL": "C"},
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    assert sha256_of_files(paths) == sha256_of_files(paths[::-1]) == shell.stdout.split()[0]
-
-
-def test_digest_of_a_missing_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(TokenBenchError, match=r"cannot read weights .*nothing\.jit.*check the path"):
-        sha256_of(tmp_path / "nothing.jit")
-
-
-@pytest.mark.parametrize("suffix", [".pt", ".pth", ".ckpt"])
+@pytest.mark.parametrize("suffix", [".pt", ".pth", ".ckpt", ".bin"])
 @pytest.mark.parametrize("wrapper", [None, "state_dict", "model"])
 def test_checkpoints_are_read(tmp_path: Path, suffix: str, wrapper: str | None) -> None:
     path = tmp_path / f"weights{suffix}"
@@ -159,16 +59,43 @@ def test_torchscript_is_read_without_a_warning(tmp_path: Path, recwarn: pytest.W
 
 
 @pytest.mark.filterwarnings("ignore:`torch.jit:FutureWarning")
-def test_torchscript_under_another_suffix_is_explained(tmp_path: Path) -> None:
-    save_torchscript(tmp_path / "weights.pt", STATE)
-    with pytest.raises(TokenBenchError, match=r"TorchScript archive; rename it to \.jit"):
-        read_tensors(tmp_path / "weights.pt")
+@pytest.mark.parametrize("name", ["weights.pt", "weights.safetensors", "weights", "weights.jit.old"])
+def test_the_content_decides_and_not_the_name(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    save_torchscript(path, STATE)
+    assert_same(read_tensors(path))
+    torch.save(STATE, path)
+    assert_same(read_tensors(path))
+    torch.save(STATE, path, _use_new_zipfile_serialization=False)
+    assert_same(read_tensors(path))
+    save_file(STATE, path)
+    assert_same(read_tensors(path))
 
 
-def test_unknown_suffix_is_refused(tmp_path: Path) -> None:
-    (path,) = touch(tmp_path, "weights.bin")
-    with pytest.raises(TokenBenchError, match=r"weights\.bin.*\.pt, \.pth, \.ckpt, \.safetensors, \.jit"):
+def test_unknown_content_under_an_unknown_suffix_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "weights.npz"
+    path.write_bytes(b"weights.npz")
+    with pytest.raises(TokenBenchError, match=r"weights\.npz.*\.pt, \.pth, \.ckpt, \.bin, \.safetensors, \.jit"):
         read_tensors(path)
+
+
+def test_a_trainers_checkpoint_gives_the_networks_tensors_under_their_names(tmp_path: Path) -> None:
+    model = OrderedDict({"network.a.weight": torch.ones(2), "ema.network-a-weight": torch.zeros(2)})
+    optimizer = {
+        "state": {0: {"step": torch.tensor(3.0), "exp_avg": torch.ones(2)}},
+        "param_groups": [{"lr": 1e-4, "betas": (0.9, 0.999), "fused": None, "params": [0]}],
+    }
+    checkpoint = {
+        "model": model,
+        "optimizer": optimizer,
+        "scheduler": {"last_epoch": 3, "base_lrs": [1e-4], "_last_lr": [1e-4], "lr_lambdas": [None]},
+        "grad_scaler": {"scale": 65536.0, "growth_factor": 2.0, "_growth_tracker": 0},
+        "iteration": 3,
+    }
+    torch.save(checkpoint, tmp_path / "model.pt")
+    tensors = read_tensors(tmp_path / "model.pt")
+    assert list(tensors) == list(model)
+    assert torch.equal(tensors["ema.network-a-weight"], torch.zeros(2))
 
 
 @pytest.mark.parametrize("suffix", [".pt", ".safetensors", ".jit"])

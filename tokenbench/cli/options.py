@@ -1,0 +1,64 @@
+"""Options that several commands have."""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from typing import Any
+
+import click
+
+DTYPES = ("float32", "bfloat16", "float16")
+
+# Arguments of every tokenizer, which have options of their own.
+_TAKEN = ("name", "weights", "device", "dtype")
+
+
+def _parse_settings(context: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, Any]:
+    """NAME=VALUE texts as a dictionary, values as TOML reads them."""
+    settings: dict[str, Any] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        name = name.strip().replace("-", "_")
+        if not equals or not name.isidentifier():
+            raise click.BadParameter(f"{text!r} is not NAME=VALUE")
+        if name in _TAKEN:
+            raise click.BadParameter(f"{name!r} is no setting; use --{name if name != 'name' else 'tokenizer'}")
+        if name in settings:
+            raise click.BadParameter(f"{name!r} is set twice")
+        settings[name] = _literal(value)
+    return settings
+
+
+def _literal(text: str) -> Any:
+    """What TOML makes of a value; the text itself where that is no value, or none that JSON can hold."""
+    try:
+        table = tomllib.loads(f"value = {text}")
+    except tomllib.TOMLDecodeError:
+        return text
+    return table["value"] if table.keys() == {"value"} and _is_plain(table["value"]) else text
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, list):
+        return all(map(_is_plain, value))
+    if isinstance(value, dict):
+        return all(map(_is_plain, value.values()))
+    return isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value))
+
+
+settings_option = click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="NAME=VALUE",
+    callback=_parse_settings,
+    help="A setting of the tokenizer, as its card names it; may be given several times.",
+)
+
+window_option = click.option(
+    "--window",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Cut clips into independent windows of N frames, even where the tokenizer streams.",
+)

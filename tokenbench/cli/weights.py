@@ -1,0 +1,140 @@
+"""`tokenbench weights`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tokenbench.cli.show import table
+from tokenbench.errors import TokenBenchError
+
+if TYPE_CHECKING:
+    from tokenbench.tokenizer import Card
+
+_DTYPES = ("float32", "bfloat16", "float16")
+_FORMATS = ("safetensors", "jit")
+
+
+@click.group("weights")
+def command() -> None:
+    """List, verify, import and export the weights of tokenizers."""
+
+
+@command.command("list")
+@click.option("--json", "as_json", is_flag=True, help="As JSON, with paths and sizes in bytes.")
+def list_weights(as_json: bool) -> None:
+    """Tokenizers that have weights, and which of them are on this machine."""
+    from tokenbench.registry import registered
+
+    entries = [_entry(card) for card in registered().values() if _has_weights(card)]
+    if as_json:
+        click.echo(json.dumps(entries, indent=2))
+        return
+    header = ["name", "files", "state", "size", "revision", "license", "from"]
+    numeric = [False, False, False, True, False, False, False]
+    click.echo(table([header, *map(_row, entries)], numeric=numeric))
+
+
+@command.command("verify")
+@click.argument("name")
+@click.option("--weights", metavar="PATH", help="File, folder or hf:owner/name[@commit]; else where they are.")
+def verify(name: str, weights: str | None) -> None:
+    """Check that NAME's weights are whole, are its own, and are what was imported."""
+    from tokenbench.weights import locate
+
+    card = _card(name)
+    files = locate(name, weights, card.hub, file_sets=_file_sets(card), hint=_where(card))
+    digests = files.digests
+    card.load(weights=weights)
+    for path in files.paths:
+        click.echo(f"{path.name}  {path.stat().st_size}  {digests[path.name]}")
+    click.echo("ok")
+
+
+@command.command("import")
+@click.argument("name")
+@click.argument("source", nargs=-1, required=True)
+@click.option("--force", is_flag=True, help="Replace other weights that are there.")
+def import_weights(name: str, source: tuple[str, ...], force: bool) -> None:
+    """Copy NAME's weights from SOURCE to where they are found by name.
+
+    SOURCE is a file under any name, several files, a folder, or hf:owner/name[@commit].
+    """
+    from tokenbench.weights.install import install, sources
+
+    card = _card(name)
+    sets = _file_sets(card)
+    files = sources(name, source, card.hub, sets, hint=_where(card))
+    folder = install(name, files, sets, check=lambda place: card.load(weights=str(place)), force=force)
+    click.echo(f"imported into {folder}")
+
+
+@command.command("export")
+@click.argument("name")
+@click.option("--format", "format_", type=click.Choice(_FORMATS), required=True, help="Of the files to write.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder for the files.")
+@click.option("--weights", metavar="PATH", help="File, folder or hf:owner/name[@commit]; else where they are.")
+@click.option("--dtype", type=click.Choice(_DTYPES), default="float32", show_default=True, help="Of the tensors.")
+def export(name: str, format_: str, out: Path, weights: str | None, dtype: str) -> None:
+    """Write a tokenizer's network in another format."""
+    import torch
+
+    from tokenbench.registry import load_tokenizer
+
+    tokenizer: Any = load_tokenizer(name, weights=weights, dtype=getattr(torch, dtype))
+    if not callable(getattr(tokenizer, "export", None)):
+        raise TokenBenchError(f"{name} cannot be exported: it has no network in a format that others read")
+    for path in tokenizer.export(format_, out):
+        click.echo(f"{path}  {path.stat().st_size}")
+
+
+def _card(name: str) -> Card:
+    from tokenbench.registry import find_card
+
+    card = find_card(name)
+    if not _has_weights(card):
+        raise TokenBenchError(f"{name} has no weights; 'tokenbench weights list' shows the tokenizers that have some")
+    return card
+
+
+def _has_weights(card: Card) -> bool:
+    return card.hub is not None or card.info.weights != "none"
+
+
+def _file_sets(card: Card) -> tuple[tuple[str, ...], ...]:
+    return card.hub.file_sets if card.hub is not None else ()
+
+
+def _where(card: Card) -> str:
+    return f"get them from {card.info.weights} and accept their license ({card.info.license})"
+
+
+def _entry(card: Card) -> dict[str, Any]:
+    from tokenbench.weights.stored import stored_weights
+
+    stored = stored_weights(card.info.name, card.hub, _file_sets(card))
+    return {
+        "name": card.info.name,
+        "files": [list(names) for names in _file_sets(card)],
+        "state": stored.state,
+        "paths": [str(path) for path in stored.paths],
+        "bytes": stored.bytes,
+        "revision": card.hub.revision if card.hub is not None else None,
+        "license": card.info.license,
+        "from": f"hf:{card.hub.repository}" if card.hub is not None else card.info.weights,
+    }
+
+
+def _row(entry: dict[str, Any]) -> list[str]:
+    return [
+        entry["name"],
+        " or ".join("+".join(names) for names in entry["files"]) or "-",
+        entry["state"],
+        f"{entry['bytes'] / 1e6:.1f} MB" if entry["bytes"] else "-",
+        entry["revision"] or "-",
+        entry["license"],
+        entry["from"],
+    ]
