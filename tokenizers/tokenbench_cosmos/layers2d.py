@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tokenbench_cosmos.functional import activate, attend, conv_of_doubled, normalise
+from tokenbench_cosmos.winograd import conv3x3
 
 
 class Norm(nn.GroupNorm):
@@ -36,8 +37,8 @@ class ResBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """B x in x H x W -> B x out x H x W."""
-        h = self.conv1(activate(self.norm1(x)))
-        h = self.conv2(activate(self.norm2(h)))
+        h = conv3x3(activate(self.norm1(x)), self.conv1.weight, self.conv1.bias)
+        h = conv3x3(activate(self.norm2(h)), self.conv2.weight, self.conv2.bias)
         return h.add_(self.nin_shortcut(x))
 
 

@@ -6,22 +6,37 @@ the released files. Source: arXiv 2501.03575, section 4.1 and its architecture f
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tokenbench_cosmos.functional import activate, attend, conv_of_doubled, normalise
-from tokenbench_cosmos.past import TIME, Past, begins, join, look_back
+from tokenbench_cosmos.past import TIME, Past, begins, join, last_frames
+from tokenbench_cosmos.winograd import conv3x3
+
+# Values of a map that are normalised and convolved in space at once: less, and reordering the kernel for each call
+# would show (1 ms of 20 on a CPU for 2^19).
+_VALUES_AT_ONCE = 2**22
 
 
 class CausalSequential(nn.Sequential):
-    """Layers in a row that share a clip's past."""
+    """Layers in a row that share a clip's past.
+
+    Rows within rows are run in one loop: calls within calls would each keep their input alive to the end.
+    """
 
     def forward(self, x: Tensor, past: Past | None = None) -> Tensor:
         """Through all of them."""
-        for layer in self:
+        for layer in self.flat():
             x = layer(x, past)
         return x
+
+    def flat(self) -> Iterator[nn.Module]:
+        """The layers, with those of a row within the row in its place."""
+        for layer in self:
+            yield from layer.flat() if isinstance(layer, CausalSequential) else (layer,)
 
 
 class CausalIdentity(nn.Module):
@@ -43,7 +58,7 @@ class CausalConv3d(nn.Module):
         out_channels: of the output.
         kernel: T x H x W; T or both H and W are 1.
         stride: T x H x W.
-        padding: zeros on either side of height and width.
+        padding: zeros on either side of height and width: 1 for a kernel of 1 x 3 x 3 with stride 1, otherwise 0.
     """
 
     def __init__(
@@ -61,23 +76,47 @@ class CausalConv3d(nn.Module):
     def forward(self, x: Tensor, past: Past | None = None) -> Tensor:
         """B x in x T x H x W -> B x out x T' x H' x W'."""
         conv = self.conv3d
-        span, step = conv.kernel_size[0], conv.stride[0]
-        if span == 1:
-            frames = F.conv2d(fold(x), conv.weight.squeeze(TIME), conv.bias, conv.stride[1:], conv.padding[1:])
-            return unfold(frames, x.shape[0])
-        x = look_back(self, x, past, copies=span - 1, keep=span - step)
-        columns = F.conv2d(x.flatten(3), conv.weight.squeeze(4), conv.bias, (step, 1))
+        if conv.kernel_size[0] > 1:
+            return self._over_time(x, past)
+        frames, weight = fold(x), conv.weight.squeeze(TIME)
+        padded = conv.padding[1] == 1
+        frames = conv3x3(frames, weight, conv.bias) if padded else F.conv2d(frames, weight, conv.bias, conv.stride[1:])
+        return unfold(frames, x.shape[0])
+
+    def _over_time(self, x: Tensor, past: Past | None) -> Tensor:
+        """The chunk's frames behind the last ones of the chunk before, or at the beginning of the clip."""
+        span, step = self.conv3d.kernel_size[0], self.conv3d.stride[0]
+        kept = past.recall(self) if past else None
+        seen = join(*kept, x) if kept else x
+        if past is not None:
+            past.keep(self, last_frames(seen, span - step))
+        return self._taps(seen, self.conv3d.weight) if kept else self._from_first_frame(x)
+
+    def _from_first_frame(self, x: Tensor) -> Tensor:
+        """The beginning of a clip, where the first frame stands for what was before it.
+
+        Taps that fall on copies of one frame are added up instead, which is less work than convolving the copies.
+        """
+        span, step = self.conv3d.kernel_size[0], self.conv3d.stride[0]
+        weight, frames = self.conv3d.weight, x.shape[TIME]
+        if torch.jit.is_tracing():
+            # A trace must hold for any T.
+            return self._taps(join(x[:, :, :1].expand(-1, -1, span - 1, -1, -1), x), weight)
+        parts = []
+        for last in range(0, min(span - 1, frames), step):
+            outside, inside = weight.split([span - last, last], dim=TIME)
+            parts.append(self._taps(x[:, :, : last + 1], join(outside.sum(TIME, keepdim=True), inside)))
+        if frames >= span:
+            parts.append(self._taps(x, weight))
+        return join(*parts)
+
+    def _taps(self, x: Tensor, weight: Tensor) -> Tensor:
+        """Over T x HW, as many frames as the taps leave; a single frame over H x W."""
+        conv = self.conv3d
+        if x.shape[TIME] == 1:
+            return unfold(F.conv2d(fold(x), weight.squeeze(TIME), conv.bias), x.shape[0])
+        columns = F.conv2d(x.flatten(3), weight.squeeze(4), conv.bias, (conv.stride[0], 1))
         return columns.unflatten(3, x.shape[3:])
-
-
-class FactorizedCausalConv3d(CausalSequential):
-    """A 1 x 3 x 3 convolution over space, then a 3 x 1 x 1 one over time."""
-
-    def __init__(self, in_channels: int, out_channels: int) -> None:
-        super().__init__(
-            CausalConv3d(in_channels, out_channels, (1, 3, 3), padding=1),
-            CausalConv3d(out_channels, out_channels, (3, 1, 1)),
-        )
 
 
 class FrameNorm(nn.Module):
@@ -90,6 +129,28 @@ class FrameNorm(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Same shape as x."""
         return unfold(normalise(fold(x), self.norm), x.shape[0])
+
+
+class FactorizedCausalConv3d(nn.Sequential):
+    """A 1 x 3 x 3 convolution over space, then a 3 x 1 x 1 one over time."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__(
+            CausalConv3d(in_channels, out_channels, (1, 3, 3), padding=1),
+            CausalConv3d(out_channels, out_channels, (3, 1, 1)),
+        )
+
+    def forward(self, x: Tensor, past: Past | None = None, norm: FrameNorm | None = None) -> Tensor:
+        """B x in x T x H x W -> B x out x T x H x W; `norm` and the activation come first, where it is given.
+
+        What only looks at single frames takes a few at a time: their normalised copies never exist all at once.
+        """
+        space, time = self
+
+        def of_frames(frames: Tensor) -> Tensor:
+            return space(frames if norm is None else activate(norm(frames)))
+
+        return time(join(*(of_frames(frames) for frames in _few_frames(x))), past)
 
 
 class CausalResBlock3D(nn.Module):
@@ -106,8 +167,8 @@ class CausalResBlock3D(nn.Module):
 
     def forward(self, x: Tensor, past: Past | None = None) -> Tensor:
         """B x in x T x H x W -> B x out x T x H x W."""
-        h = self.conv1(activate(self.norm1(x)), past)
-        h = self.conv2(activate(self.norm2(h)), past)
+        h = self.conv1(x, past, self.norm1)
+        h = self.conv2(h, past, self.norm2)
         return h.add_(self.nin_shortcut(x))
 
 
@@ -170,16 +231,16 @@ class CausalUpSample3D(nn.Module):
             x = x.repeat_interleave(2, dim=TIME)
             x = x[:, :, 1:] if begins(self, past) else x
             x = self.conv1(x, past).add_(x)
-        if self.space:
-            x = unfold(self._doubled(fold(x)), x.shape[0])
-        return self.conv3(x)
+        return join(*(self.conv3(self._doubled(frames)) for frames in _few_frames(x)))
 
-    def _doubled(self, frames: Tensor) -> Tensor:
+    def _doubled(self, x: Tensor) -> Tensor:
         """Nearest neighbour plus its convolution, which is one convolution with 1 added to the middle tap."""
+        if not self.space:
+            return x
         conv = self.conv2.conv3d
         weight = conv.weight.squeeze(TIME).clone(memory_format=torch.preserve_format)
         weight[:, :, 1, 1].diagonal().add_(1)
-        return conv_of_doubled(frames, weight, conv.bias)
+        return unfold(conv_of_doubled(fold(x), weight, conv.bias), x.shape[0])
 
 
 class SpatialAttention(nn.Module):
@@ -234,14 +295,24 @@ class CausalSpatioTemporalAttn(CausalSequential):
         super().__init__(SpatialAttention(channels), TemporalAttention(channels))
 
 
+# The channels go last on the way, so that axes of size 1 get the strides by which kernels know channels-last memory.
+
+
 def fold(x: Tensor) -> Tensor:
     """B x C x T x H x W -> BT x C x H x W; no copy in channels-last memory."""
-    return x.transpose(1, TIME).flatten(0, 1)
+    return x.movedim(1, -1).flatten(0, 1).movedim(-1, 1)
 
 
 def unfold(frames: Tensor, batch: int) -> Tensor:
     """BT x C x H x W -> B x C x T x H x W."""
-    return frames.unflatten(0, (batch, -1)).transpose(1, TIME)
+    return frames.movedim(1, -1).unflatten(0, (batch, -1)).movedim(-1, 1)
+
+
+def _few_frames(x: Tensor) -> tuple[Tensor, ...]:
+    """B x C x T x H x W in parts along time; whole where a trace is taken, which must hold for any T."""
+    if torch.jit.is_tracing():
+        return (x,)
+    return x.split(max(1, _VALUES_AT_ONCE // x.select(TIME, 0).numel()), dim=TIME)
 
 
 def _columns(x: Tensor) -> Tensor:

@@ -45,24 +45,14 @@ def begins(layer: nn.Module, past: Past | None) -> bool:
     return first
 
 
-def look_back(layer: nn.Module, x: Tensor, past: Past | None, *, copies: int, keep: int) -> Tensor:
-    """A chunk with the frames before it in front; before a clip's first frame, that frame stands in.
-
-    Args:
-        layer: that looks back.
-        x: B x C x T x H x W.
-        past: of the clip; None where x is a whole clip.
-        copies: of the first frame, in front of the first chunk.
-        keep: last frames of this chunk that go in front of the next one.
-    """
-    kept = past.recall(layer) if past else None
-    front = kept[0] if kept else x[:, :, :1].expand(-1, -1, copies, -1, -1)
-    extended = join(front, x)
-    if past is not None:
-        past.keep(layer, extended[:, :, extended.shape[TIME] - keep :].clone())
-    return extended
-
-
 def join(*parts: Tensor) -> Tensor:
     """Concatenate B x C x T x H x W along time, in channels-last memory: torch.cat alone may choose another one."""
+    if len(parts) == 1:
+        return parts[0]
     return torch.cat([part.movedim(1, -1) for part in parts], dim=1).movedim(-1, 1)
+
+
+def last_frames(x: Tensor, count: int) -> Tensor:
+    """A copy of the last frames of the beginning of a clip, or of what follows it; its first frame stands for more."""
+    missing = max(0, count - x.shape[TIME])
+    return join(x[:, :, :1].expand(-1, -1, missing, -1, -1), x[:, :, x.shape[TIME] + missing - count :]).clone()

@@ -207,7 +207,9 @@ class CosmosVideoTokenizer(CosmosTokenizer):
         return self.module.encode(video) if at_once else self.encode_stream().push(video)
 
     def _decode(self, tokens: Tensor) -> Tensor:
-        at_once = tokens.numel() // (self.info.latent_channels or 1) * math.prod(self.info.compression) <= PIXELS_AT_ONCE
+        at_once = (
+            tokens.numel() // (self.info.latent_channels or 1) * math.prod(self.info.compression) <= PIXELS_AT_ONCE
+        )
         return self.module.decode(tokens) if at_once else self.decode_stream().push(tokens)
 
 

@@ -5,11 +5,12 @@ Source: arXiv 2501.03575, section 4.1; attribute names and sizes are those of th
 
 from __future__ import annotations
 
+from collections import OrderedDict
+
 import torch
 from torch import Tensor, nn
 
 from tokenbench_cosmos.config import CosmosConfig
-from tokenbench_cosmos.functional import activate
 from tokenbench_cosmos.layers3d import (
     CausalDownSample3D,
     CausalIdentity,
@@ -41,10 +42,11 @@ class VideoEncoder(nn.Module):
 
     def forward(self, video: Tensor, past: Past | None = None) -> Tensor:
         """T = 1 (mod the compression in time), 0 after the first chunk; H and W multiples of that in space."""
-        x = self.patcher3d(video.contiguous(memory_format=torch.channels_last_3d), past)
-        x = self.conv_in(x.contiguous(memory_format=torch.channels_last_3d), past)
-        x = self.mid(self.down(x, past), past)
-        return self.conv_out(activate(self.norm_out(x)), past)
+        bands = self.patcher3d(video.contiguous(memory_format=torch.channels_last_3d), past)
+        x = self.conv_in(bands.contiguous(memory_format=torch.channels_last_3d), past)
+        for layer in CausalSequential(self.down, self.mid).flat():
+            x = layer(x, past)
+        return self.conv_out(x, past, self.norm_out)
 
 
 class VideoDecoder(nn.Module):
@@ -65,52 +67,40 @@ class VideoDecoder(nn.Module):
     def forward(self, z: Tensor, past: Past | None = None) -> Tensor:
         """Unclamped."""
         x = self.conv_in(z.contiguous(memory_format=torch.channels_last_3d), past)
-        x = self.mid(x, past)
-        for level in reversed(self.up):
-            x = level(x, past)
-        return self.unpatcher3d(self.conv_out(activate(self.norm_out(x)), past), past)
+        for layer in CausalSequential(self.mid, *reversed(self.up)).flat():
+            x = layer(x, past)
+        return self.unpatcher3d(self.conv_out(x, past, self.norm_out), past)
 
 
-class EncoderLevel(nn.Module):
+class EncoderLevel(CausalSequential):
     """Residual blocks at one resolution, then down to the next."""
 
     def __init__(self, in_channels: int, out_channels: int, blocks: int, *, time: bool, space: bool) -> None:
-        super().__init__()
         halves = time or space
-        self.block = _residual_blocks(in_channels, out_channels, blocks)
-        self.downsample = CausalDownSample3D(out_channels, time=time, space=space) if halves else CausalIdentity()
-
-    def forward(self, x: Tensor, past: Past | None = None) -> Tensor:
-        """B x in x T x H x W -> B x out x T' x H' x W'."""
-        return self.downsample(self.block(x, past), past)
+        downsample = CausalDownSample3D(out_channels, time=time, space=space) if halves else CausalIdentity()
+        super().__init__(OrderedDict(block=_residual_blocks(in_channels, out_channels, blocks), downsample=downsample))
 
 
-class Middle(nn.Module):
+class Middle(CausalSequential):
     """The coarsest resolution: attention between two residual blocks."""
 
     def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.block_1 = CausalResBlock3D(channels, channels)
-        self.attn_1 = CausalSpatioTemporalAttn(channels)
-        self.block_2 = CausalResBlock3D(channels, channels)
+        super().__init__(
+            OrderedDict(
+                block_1=CausalResBlock3D(channels, channels),
+                attn_1=CausalSpatioTemporalAttn(channels),
+                block_2=CausalResBlock3D(channels, channels),
+            )
+        )
 
-    def forward(self, x: Tensor, past: Past | None = None) -> Tensor:
-        """Same shape as x."""
-        return self.block_2(self.attn_1(self.block_1(x, past), past), past)
 
-
-class DecoderLevel(nn.Module):
+class DecoderLevel(CausalSequential):
     """Residual blocks at one resolution, then up to the next."""
 
     def __init__(self, in_channels: int, out_channels: int, blocks: int, *, time: bool, space: bool) -> None:
-        super().__init__()
         doubles = time or space
-        self.block = _residual_blocks(in_channels, out_channels, blocks)
-        self.upsample = CausalUpSample3D(out_channels, time=time, space=space) if doubles else CausalIdentity()
-
-    def forward(self, x: Tensor, past: Past | None = None) -> Tensor:
-        """B x in x T x H x W -> B x out x T' x H' x W'."""
-        return self.upsample(self.block(x, past), past)
+        upsample = CausalUpSample3D(out_channels, time=time, space=space) if doubles else CausalIdentity()
+        super().__init__(OrderedDict(block=_residual_blocks(in_channels, out_channels, blocks), upsample=upsample))
 
 
 def _residual_blocks(in_channels: int, out_channels: int, count: int) -> CausalSequential:
