@@ -6,7 +6,7 @@ the released files. Source: arXiv 2501.03575, section 4.1 and its architecture f
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch import Tensor, nn
@@ -89,7 +89,7 @@ class CausalConv3d(nn.Module):
         kept = past.recall(self) if past else None
         seen = join(*kept, x) if kept else x
         if past is not None:
-            past.keep(self, last_frames(seen, span - step))
+            past.keep_copy(self, last_frames(seen, span - step))
         return self._taps(seen, self.conv3d.weight) if kept else self._from_first_frame(x)
 
     def _from_first_frame(self, x: Tensor) -> Tensor:
@@ -102,13 +102,15 @@ class CausalConv3d(nn.Module):
         if torch.jit.is_tracing():
             # A trace must hold for any T.
             return self._taps(join(x[:, :, :1].expand(-1, -1, span - 1, -1, -1), x), weight)
-        parts = []
-        for last in range(0, min(span - 1, frames), step):
-            outside, inside = weight.split([span - last, last], dim=TIME)
-            parts.append(self._taps(x[:, :, : last + 1], join(outside.sum(TIME, keepdim=True), inside)))
-        if frames >= span:
-            parts.append(self._taps(x, weight))
-        return join(*parts)
+
+        def pieces() -> Iterator[Tensor]:
+            for last in range(0, min(span - 1, frames), step):
+                outside, inside = weight.split([span - last, last], dim=TIME)
+                yield self._taps(x[:, :, : last + 1], join(outside.sum(TIME, keepdim=True), inside))
+            if frames >= span:
+                yield self._taps(x, weight)
+
+        return gather(pieces(), 1 + (frames - 1) // step)
 
     def _taps(self, x: Tensor, weight: Tensor) -> Tensor:
         """Over T x HW, as many frames as the taps leave; a single frame over H x W."""
@@ -141,16 +143,18 @@ class FactorizedCausalConv3d(nn.Sequential):
         )
 
     def forward(self, x: Tensor, past: Past | None = None, norm: FrameNorm | None = None) -> Tensor:
-        """B x in x T x H x W -> B x out x T x H x W; `norm` and the activation come first, where it is given.
+        """B x in x T x H x W -> B x out x T x H x W; `norm` and the activation come first, where it is given."""
+        return self.over_time(self.over_space(x, norm), past)
 
-        What only looks at single frames takes a few at a time: their normalised copies never exist all at once.
-        """
-        space, time = self
+    def over_space(self, x: Tensor, norm: FrameNorm | None = None) -> Tensor:
+        """The first half, a few frames at a time: their normalised copies never exist all at once."""
+        conv = self[0]
+        parts = (conv(frames if norm is None else activate(norm(frames))) for frames in _few_frames(x))
+        return gather(parts, x.shape[TIME])
 
-        def of_frames(frames: Tensor) -> Tensor:
-            return space(frames if norm is None else activate(norm(frames)))
-
-        return time(join(*(of_frames(frames) for frames in _few_frames(x))), past)
+    def over_time(self, x: Tensor, past: Past | None = None) -> Tensor:
+        """The second half."""
+        return self[1](x, past)
 
 
 class CausalResBlock3D(nn.Module):
@@ -167,8 +171,11 @@ class CausalResBlock3D(nn.Module):
 
     def forward(self, x: Tensor, past: Past | None = None) -> Tensor:
         """B x in x T x H x W -> B x out x T x H x W."""
-        h = self.conv1(x, past, self.norm1)
-        h = self.conv2(h, past, self.norm2)
+        # Each half replaces the one before: a call around both would keep its input alive to the end.
+        h = self.conv1.over_space(x, self.norm1)
+        h = self.conv1.over_time(h, past)
+        h = self.conv2.over_space(h, self.norm2)
+        h = self.conv2.over_time(h, past)
         return h.add_(self.nin_shortcut(x))
 
 
@@ -231,7 +238,9 @@ class CausalUpSample3D(nn.Module):
             x = x.repeat_interleave(2, dim=TIME)
             x = x[:, :, 1:] if begins(self, past) else x
             x = self.conv1(x, past).add_(x)
-        return join(*(self.conv3(self._doubled(frames)) for frames in _few_frames(x)))
+        growth = 4 if self.space else 1
+        parts = (self.conv3(self._doubled(frames)) for frames in _few_frames(x, growth))
+        return gather(parts, x.shape[TIME])
 
     def _doubled(self, x: Tensor) -> Tensor:
         """Nearest neighbour plus its convolution, which is one convolution with 1 added to the middle tap."""
@@ -308,11 +317,32 @@ def unfold(frames: Tensor, batch: int) -> Tensor:
     return frames.movedim(1, -1).unflatten(0, (batch, -1)).movedim(-1, 1)
 
 
-def _few_frames(x: Tensor) -> tuple[Tensor, ...]:
-    """B x C x T x H x W in parts along time; whole where a trace is taken, which must hold for any T."""
+def gather(parts: Iterable[Tensor], frames: int) -> Tensor:
+    """Parts B x C x t x H x W of so many frames together, one after the other; a single part as it is."""
+    whole, start = None, 0
+    for part in parts:
+        if part.shape[TIME] == frames:
+            return part
+        if whole is None:
+            shape = (*part.shape[:TIME], frames, *part.shape[TIME + 1 :])
+            whole = torch.empty(shape, dtype=part.dtype, device=part.device, memory_format=torch.channels_last_3d)
+        whole[:, :, start : start + part.shape[TIME]] = part
+        start += part.shape[TIME]
+    if whole is None or start != frames:
+        raise ValueError(f"parts of {start} frames, expected {frames}")
+    return whole
+
+
+def _few_frames(x: Tensor, growth: int = 1) -> tuple[Tensor, ...]:
+    """B x C x T x H x W in parts along time; whole where a trace is taken, which must hold for any T.
+
+    Args:
+        x: a map.
+        growth: of what is made of it.
+    """
     if torch.jit.is_tracing():
         return (x,)
-    return x.split(max(1, _VALUES_AT_ONCE // x.select(TIME, 0).numel()), dim=TIME)
+    return x.split(max(1, _VALUES_AT_ONCE // (growth * x.select(TIME, 0).numel())), dim=TIME)
 
 
 def _columns(x: Tensor) -> Tensor:

@@ -7,6 +7,9 @@ from torch import Tensor, nn
 
 TIME = 2
 
+# Values of a block of memory: 64 MB in float32, of which only what is used becomes resident.
+_BLOCK = 2**24
+
 
 class Past:
     """The memory of one clip on its way through one network.
@@ -20,6 +23,7 @@ class Past:
 
     def __init__(self) -> None:
         self._kept: dict[nn.Module, tuple[Tensor, ...]] = {}
+        self._free: Tensor | None = None
 
     def recall(self, layer: nn.Module) -> tuple[Tensor, ...] | None:
         """What the layer kept at the last chunk; None at the first."""
@@ -28,6 +32,26 @@ class Past:
     def keep(self, layer: nn.Module, *tensors: Tensor) -> None:
         """Remember these for the layer's next chunk, in place of what it kept before."""
         self._kept[layer] = tensors
+
+    def keep_copy(self, layer: nn.Module, tensor: Tensor) -> None:
+        """Remember a part of a larger tensor; it is written over what the layer kept before."""
+        held = self._kept.get(layer)
+        if not held or held[0].shape != tensor.shape:
+            held = self._kept[layer] = (self._room_for(tensor),)
+        held[0].copy_(tensor)
+
+    def _room_for(self, tensor: Tensor) -> Tensor:
+        """Uninitialised memory of the same shape, in channels-last order.
+
+        It comes from large blocks: small pieces that stay would scatter the heap in which the maps come and go.
+        """
+        size = tensor.numel()
+        if self._free is None or len(self._free) < size:
+            # Made outside of inference mode, in which alone it could be written to otherwise.
+            with torch.inference_mode(False):
+                self._free = torch.empty(max(size, _BLOCK), dtype=tensor.dtype, device=tensor.device)
+        room, self._free = self._free[:size], self._free[size:]
+        return room.view(tensor.movedim(1, -1).shape).movedim(-1, 1)
 
     @property
     def nbytes(self) -> int:
@@ -53,6 +77,6 @@ def join(*parts: Tensor) -> Tensor:
 
 
 def last_frames(x: Tensor, count: int) -> Tensor:
-    """A copy of the last frames of the beginning of a clip, or of what follows it; its first frame stands for more."""
+    """The last frames of the beginning of a clip, or of what follows it; its first frame stands for more."""
     missing = max(0, count - x.shape[TIME])
-    return join(x[:, :, :1].expand(-1, -1, missing, -1, -1), x[:, :, x.shape[TIME] + missing - count :]).clone()
+    return join(x[:, :, :1].expand(-1, -1, missing, -1, -1), x[:, :, x.shape[TIME] + missing - count :])

@@ -14,7 +14,10 @@ from tokenbench_cosmos.past import TIME, Past, join
 
 # Pixels, over all frames and the batch, that pass through a network at once: enough to keep it busy. The network's
 # maps take about 100 bytes a pixel in float32.
-PIXELS_AT_ONCE = 2**22
+PIXELS_AT_ONCE = 2**20
+
+# Up to so many frames, one pass takes less memory than what streams keep of the frames before.
+ONE_PASS_FRAMES = 33
 
 
 class EncodeStream:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from tokenbench_cosmos.cards import FILE_SETS
 from tokenbench_cosmos.config import RGB, CosmosConfig
 from tokenbench_cosmos.export import export
 from tokenbench_cosmos.loading import Choices, describe_taps, load_network, set_taps
-from tokenbench_cosmos.streaming import PIXELS_AT_ONCE, DecodeStream, EncodeStream, ReconstructStream
+from tokenbench_cosmos.streaming import ONE_PASS_FRAMES, PIXELS_AT_ONCE, DecodeStream, EncodeStream, ReconstructStream
 
 RANDOM = "random"
 RANDOM_SEED = 0
@@ -202,15 +201,14 @@ class CosmosVideoTokenizer(CosmosTokenizer):
         return ReconstructStream(self.module, self._bits_per_token)
 
     def _encode(self, video: Tensor) -> Tensor:
-        # What goes through at once needs no memory of its past.
-        at_once = video[:, 0].numel() <= PIXELS_AT_ONCE
-        return self.module.encode(video) if at_once else self.encode_stream().push(video)
+        if video.shape[2] <= ONE_PASS_FRAMES:
+            return self.module.encode(video)
+        return self.encode_stream().push(video)
 
     def _decode(self, tokens: Tensor) -> Tensor:
-        at_once = (
-            tokens.numel() // (self.info.latent_channels or 1) * math.prod(self.info.compression) <= PIXELS_AT_ONCE
-        )
-        return self.module.decode(tokens) if at_once else self.decode_stream().push(tokens)
+        if tokens.shape[-3] <= 1 + ONE_PASS_FRAMES // self.info.compression[0]:
+            return self.module.decode(tokens)
+        return self.decode_stream().push(tokens)
 
 
 def _random_network(
