@@ -3,6 +3,7 @@
 import gc
 import random
 import resource
+from itertools import pairwise
 
 import pytest
 import torch
@@ -128,7 +129,7 @@ def test_only_the_attentions_memory_grows_with_the_clip() -> None:
         tokens = module.encode(torch.rand(1, 3, 8 if count else 1, 16, 24), encoder)
         module.decode(tokens, decoder)
         held.append((encoder.nbytes, decoder.nbytes))
-    growth = {(later[0] - sooner[0], later[1] - sooner[1]) for sooner, later in zip(held[2:], held[3:], strict=False)}
+    growth = {(later[0] - sooner[0], later[1] - sooner[1]) for sooner, later in pairwise(held[2:])}
     a_token = 2 * channels * (2 * 3) * 4
     assert growth == {(a_token, a_token)}, "keys and values of one token's positions, float32"
 

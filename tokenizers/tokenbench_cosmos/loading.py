@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from tokenbench.errors import TokenBenchError
 from tokenbench.weights import WeightFiles, read_tensors
@@ -18,12 +18,16 @@ from tokenbench.weights.norms import group_norm_groups
 from tokenbench.weights.torchscript import TorchScriptArchive, is_torchscript, read_torchscript
 from tokenbench_cosmos.autoencoder import CosmosAutoencoder
 from tokenbench_cosmos.config import CosmosConfig
+from tokenbench_cosmos.fsq import FSQuantizer
+from tokenbench_cosmos.wavelet import HaarWavelet2D, HaarWavelet3D, InverseHaarWavelet2D, InverseHaarWavelet3D
 
 Wavelet = Literal["file", "exact", "bfloat16"]
 _TAPS = {"exact": 1 / math.sqrt(2), "bfloat16": 0.70703125}
 
 # Files of November 2024 were traced from samplers that own all three convolutions, used or not.
-_SAMPLER = re.compile(r"(encoder\.down\.\d+\.downsample|decoder\.up\.\d+\.upsample)\.conv[123]\.conv3d\.(weight|bias)")
+_SAMPLER = re.compile(
+    r"(?P<sampler>encoder\.down\.\d+\.downsample|decoder\.up\.\d+\.upsample)\.conv[123]\.conv3d\.(weight|bias)"
+)
 
 # Released decoders keep the quantiser under a name of their own.
 _RENAMED = {"inv_quant.quantizer.": "quantizer."}
@@ -166,7 +170,7 @@ def fill(module: CosmosAutoencoder, checkpoint: Checkpoint, *, dtype: torch.dtyp
     expected = module.state_dict()
     tables = tables_of(module.config)
     state = _trained_state(checkpoint.state, expected, tables)
-    state = {key: tensor for key, tensor in state.items() if key in expected or not _SAMPLER.fullmatch(key)}
+    state = {key: tensor for key, tensor in state.items() if key in expected or not _is_legacy(key, state)}
     _refuse("lacks {}", checkpoint.source, [key for key in expected if key not in state])
     _refuse("holds {}, which this network has not", checkpoint.source, [key for key in state if key not in expected])
     for key, tensor in state.items():
@@ -178,10 +182,20 @@ def fill(module: CosmosAutoencoder, checkpoint: Checkpoint, *, dtype: torch.dtyp
 
 
 def tables_of(config: CosmosConfig) -> dict[str, Tensor]:
-    """The buffers of a network by name, float32 or int: constants, which do not depend on its width."""
-    with torch.device("cpu"):
-        narrow = CosmosAutoencoder(replace(config, channels=config.groups, z_channels=1))
-    return dict(narrow.named_buffers())
+    """The buffers of a network by name, float32 or int; they are constants."""
+    wavelets: dict[str, nn.Module] = (
+        {
+            "encoder.patcher3d": HaarWavelet3D(config.patch_size),
+            "decoder.unpatcher3d": InverseHaarWavelet3D(config.patch_size),
+        }
+        if config.is_video
+        else {
+            "encoder.patcher": HaarWavelet2D(config.patch_size),
+            "decoder.unpatcher": InverseHaarWavelet2D(config.patch_size),
+        }
+    )
+    parts = wavelets | ({"quantizer": FSQuantizer(config.fsq_levels)} if config.fsq_levels else {})
+    return {f"{path}.{name}": table for path, part in parts.items() for name, table in part.named_buffers()}
 
 
 def set_taps(module: CosmosAutoencoder, wavelet: Wavelet) -> None:
@@ -239,6 +253,16 @@ def _settled(name: str, chosen: Any, in_file: Any, published: Any, *, source: st
     return (published, "published code") if in_file is None else (in_file, "file")
 
 
+def _is_legacy(key: str, state: Mapping[str, Tensor]) -> bool:
+    """Whether a tensor belongs to a sampler that owns all its convolutions; where one is missing it is in use."""
+    match = _SAMPLER.fullmatch(key)
+    return match is not None and _owns_all(match["sampler"], state)
+
+
+def _owns_all(sampler: str, state: Mapping[str, Tensor]) -> bool:
+    return all(f"{sampler}.conv{number}.conv3d.weight" in state for number in (1, 2, 3))
+
+
 def _groups_in(checkpoint: Checkpoint) -> int | None:
     """The number of groups in the code of the archives; None where no code shows it."""
     found = {groups for archive in checkpoint.archives for groups in group_norm_groups(archive).values()}
@@ -253,8 +277,7 @@ def _legacy_order_in(config: CosmosConfig, checkpoint: Checkpoint) -> bool | Non
     It is open only where every up-sampler owns all its convolutions. Time is doubled by repeating frames.
     """
     levels = [f"decoder.up.{level}.upsample" for level in range(1, len(config.widths))]
-    owned = [f"{level}.conv{number}.conv3d.weight" in checkpoint.state for level in levels for number in (1, 2, 3)]
-    if not config.is_video or not all(owned):
+    if not config.is_video or not all(_owns_all(level, checkpoint.state) for level in levels):
         return None
     code = {level: archive.code(level) for archive in checkpoint.archives for level in levels if archive.code(level)}
     doubling = [bool(code.get(level) and "repeat_interleave" in str(code[level])) for level in levels]
