@@ -97,5 +97,5 @@ def weight_by_formula(name: str, shape: tuple[int, ...]) -> np.ndarray:
 
 def relative_error(given: Tensor, expected: Tensor | np.ndarray) -> float:
     """L2 norm of the difference over that of what was expected."""
-    expected = torch.as_tensor(expected).double()
-    return float((given.double() - expected).norm() / expected.norm())
+    expected = torch.as_tensor(expected).detach().double()
+    return float((given.detach().double() - expected).norm() / expected.norm())

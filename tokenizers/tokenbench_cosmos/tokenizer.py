@@ -116,7 +116,9 @@ class CosmosTokenizer:
             TokenBenchError: these are not tokens of this tokenizer.
         """
         self._refuse_foreign(tokens.data)
-        return self._decode(self._placed_tokens(tokens.data))
+        data = self._placed_tokens(tokens.data)
+        self._refuse_out_of_range(data)
+        return self._decode(data)
 
     def reconstruct(self, video: Tensor) -> Tensor:
         """Decode what was encoded: same shape as `video`."""
@@ -170,7 +172,7 @@ class CosmosTokenizer:
             raise ClipError(f"{name}: {', '.join(problems)}; pad {sizes}")
 
     def _refuse_foreign(self, data: Any) -> None:
-        """Latents of other channels would fail inside the network, indices out of range would wrap around."""
+        """Latents of other channels would fail somewhere inside the network."""
         space = "t x h x w" if self.module.config.is_video else "h x w"
         channels = self.info.latent_channels
         axes = space.count("x") + 2 + (channels is not None)
@@ -178,10 +180,15 @@ class CosmosTokenizer:
         fits = isinstance(data, Tensor) and data.dim() == axes and 0 not in data.shape
         if not fits or (channels and data.shape[1] != channels) or data.is_floating_point() != bool(channels):
             raise TokenBenchError(f"{self.info.name} decodes {wanted}, got {_describe(data)}")
-        if self.info.vocabulary and not 0 <= int(data.min()) <= int(data.max()) < self.info.vocabulary:
+
+    def _refuse_out_of_range(self, data: Tensor) -> None:
+        """Indices beyond the vocabulary would wrap around without a word."""
+        if self.info.vocabulary is None:
+            return
+        low, high = (int(end) for end in data.aminmax())
+        if low < 0 or high >= self.info.vocabulary:
             raise TokenBenchError(
-                f"{self.info.name} decodes indices 0 to {self.info.vocabulary - 1}, "
-                f"got {int(data.min())} to {int(data.max())}"
+                f"{self.info.name} decodes indices 0 to {self.info.vocabulary - 1}, got {low} to {high}"
             )
 
 
