@@ -8,8 +8,9 @@ from cosmos_support import relative_error
 from torch.nn import functional as F
 
 from tokenbench_cosmos import functional, winograd
+from tokenbench_cosmos.causal import CausalConv3d, gather
 from tokenbench_cosmos.functional import attend, conv_of_doubled
-from tokenbench_cosmos.layers3d import CausalConv3d, CausalResBlock3D, gather
+from tokenbench_cosmos.layers3d import CausalResBlock3D
 from tokenbench_cosmos.past import Past
 from tokenbench_cosmos.winograd import conv3x3
 
@@ -94,7 +95,7 @@ def test_few_frames_at_a_time_give_the_whole(monkeypatch: pytest.MonkeyPatch) ->
     block = CausalResBlock3D(8, 12)
     x = torch.randn(2, 8, 5, 4, 6)
     whole = block(x)
-    monkeypatch.setattr("tokenbench_cosmos.layers3d._VALUES_AT_ONCE", 1)
+    monkeypatch.setattr("tokenbench_cosmos.causal._VALUES_AT_ONCE", 1)
     assert relative_error(block(x), whole) < 1e-6
     block(x).sum().backward()
     gradient = copy.deepcopy(block.conv1[0].conv3d.weight.grad)

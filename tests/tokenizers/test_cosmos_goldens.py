@@ -25,13 +25,12 @@ from torch import Tensor, nn
 from tokenbench.registry import find_card
 from tokenbench.tokenizer import Tokens
 from tokenbench_cosmos.autoencoder import CosmosAutoencoder
+from tokenbench_cosmos.causal import CausalConv3d, FrameNorm
 from tokenbench_cosmos.layers2d import Attention, DownSample, Norm, ResBlock, UpSample
 from tokenbench_cosmos.layers3d import (
-    CausalConv3d,
     CausalDownSample3D,
     CausalResBlock3D,
     CausalUpSample3D,
-    FrameNorm,
     SpatialAttention,
     TemporalAttention,
 )

@@ -16,10 +16,11 @@ from tokenbench.registry import find_card
 from tokenbench.tokenizer import Card
 from tokenbench.weights import sha256_of, sha256_of_files
 from tokenbench_cosmos.autoencoder import CosmosAutoencoder
+from tokenbench_cosmos.causal import CausalConv3d, CausalIdentity
+from tokenbench_cosmos.checkpoint import Checkpoint, read_checkpoint
 from tokenbench_cosmos.config import CosmosConfig
 from tokenbench_cosmos.export import export
-from tokenbench_cosmos.layers3d import CausalConv3d, CausalIdentity
-from tokenbench_cosmos.loading import Checkpoint, fill, read_checkpoint
+from tokenbench_cosmos.loading import fill
 from tokenbench_cosmos.tokenizer import CosmosTokenizer, CosmosVideoTokenizer
 
 NAME = "cosmos-cv-4x8x8"

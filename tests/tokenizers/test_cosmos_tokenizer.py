@@ -69,7 +69,7 @@ def test_random_weights_are_the_same_every_time_and_said_to_be_random() -> None:
     assert first.info == replace(find_card(VIDEO).info, weights="random initialisation")
     assert first.provenance == {
         "weights": {"source": "random initialisation"},
-        "settings": {"groups": 1, "wavelet": "0.70710677 (file)"},
+        "settings": {"groups": 1, "wavelet": "0.70710677 (as built)"},
     }
 
 

@@ -6,10 +6,10 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from tokenbench_cosmos.causal import CausalConv3d
 from tokenbench_cosmos.config import CosmosConfig
 from tokenbench_cosmos.fsq import FSQuantizer
 from tokenbench_cosmos.image import ImageDecoder, ImageEncoder
-from tokenbench_cosmos.layers3d import CausalConv3d
 from tokenbench_cosmos.past import Past
 from tokenbench_cosmos.video import VideoDecoder, VideoEncoder
 

@@ -6,17 +6,15 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
 from tokenbench.errors import TokenBenchError
-from tokenbench.weights import WeightFiles, read_tensors
-from tokenbench.weights.norms import group_norm_groups
-from tokenbench.weights.torchscript import TorchScriptArchive, is_torchscript, read_torchscript
+from tokenbench.weights import WeightFiles
 from tokenbench_cosmos.autoencoder import CosmosAutoencoder
+from tokenbench_cosmos.checkpoint import Checkpoint, groups_in, legacy_order_in, owns_all, read_checkpoint
 from tokenbench_cosmos.config import CosmosConfig
 from tokenbench_cosmos.fsq import FSQuantizer
 from tokenbench_cosmos.wavelet import HaarWavelet2D, HaarWavelet3D, InverseHaarWavelet2D, InverseHaarWavelet3D
@@ -28,9 +26,6 @@ _TAPS = {"exact": 1 / math.sqrt(2), "bfloat16": 0.70703125}
 _SAMPLER = re.compile(
     r"(?P<sampler>encoder\.down\.\d+\.downsample|decoder\.up\.\d+\.upsample)\.conv[123]\.conv3d\.(weight|bias)"
 )
-
-# Released decoders keep the quantiser under a name of their own.
-_RENAMED = {"inv_quant.quantizer.": "quantizer."}
 
 # Training checkpoints: the weights, and their moving averages, whose names have dashes for dots.
 _TRAINED, _AVERAGED = "network.", "ema.network-"
@@ -72,21 +67,6 @@ class Choices:
             raise TokenBenchError(f"legacy_upsampling is {self.legacy_upsampling!r}, expected true or false")
 
 
-@dataclass(frozen=True)
-class Checkpoint:
-    """What the files of a network hold together.
-
-    Args:
-        source: named in messages.
-        state: tensors under the names of the whole network.
-        archives: the files that also carry code.
-    """
-
-    source: str
-    state: dict[str, Tensor]
-    archives: tuple[TorchScriptArchive, ...] = ()
-
-
 def load_network(
     config: CosmosConfig, files: WeightFiles, choices: Choices, *, dtype: torch.dtype
 ) -> tuple[CosmosAutoencoder, dict[str, Any]]:
@@ -114,26 +94,6 @@ def load_network(
     return module, settings | {"wavelet": describe_taps(module, choices.wavelet)}
 
 
-def read_checkpoint(paths: Sequence[Path]) -> Checkpoint:
-    """The tensors of a network whose halves may lie in several files, under the names of the whole.
-
-    Raises:
-        TokenBenchError: a file cannot be read, or two hold different tensors of one name.
-    """
-    source = " + ".join(map(str, paths))
-    state: dict[str, Tensor] = {}
-    archives = []
-    for path in paths:
-        tensors, archive = _read(path)
-        archives += [archive] if archive else []
-        for name, tensor in tensors.items():
-            key = _whole_name(name)
-            if key in state and not torch.equal(state[key], tensor):
-                raise TokenBenchError(f"{source} differ in {key}; take them from the same release")
-            state[key] = tensor
-    return Checkpoint(source, state, tuple(archives))
-
-
 def settle(config: CosmosConfig, checkpoint: Checkpoint, choices: Choices) -> tuple[CosmosConfig, dict[str, Any]]:
     """The configuration that the files and the choices make of a published one, and what to say of it.
 
@@ -141,12 +101,12 @@ def settle(config: CosmosConfig, checkpoint: Checkpoint, choices: Choices) -> tu
         TokenBenchError: a file's code contradicts a choice, or itself.
     """
     groups, groups_from = _settled(
-        "groups", choices.groups, _groups_in(checkpoint), config.groups, source=checkpoint.source
+        "groups", choices.groups, groups_in(checkpoint), config.groups, source=checkpoint.source
     )
     legacy, legacy_from = _settled(
         "legacy_upsampling",
         choices.legacy_upsampling,
-        _legacy_order_in(config, checkpoint),
+        legacy_order_in(config, checkpoint),
         config.legacy_upsampling,
         source=checkpoint.source,
     )
@@ -205,27 +165,13 @@ def set_taps(module: CosmosAutoencoder, wavelet: Wavelet) -> None:
             patcher.wavelets = torch.full_like(patcher.wavelets, _TAPS[wavelet], dtype=torch.float32)
 
 
-def describe_taps(module: CosmosAutoencoder, wavelet: Wavelet) -> str:
-    """For results: the tap that is used, and which choice it stands on."""
-    return f"{_patchers(module)[0].wavelets[0].item():.8f} ({wavelet})"
+def describe_taps(module: CosmosAutoencoder, origin: str) -> str:
+    """For results: the tap that is used, and where it comes from."""
+    return f"{_patchers(module)[0].wavelets[0].item():.8f} ({origin})"
 
 
 def _patchers(module: CosmosAutoencoder) -> list[Any]:
     return [part for part in module.modules() if "wavelets" in dict(part.named_buffers(recurse=False))]
-
-
-def _read(path: Path) -> tuple[dict[str, Tensor], TorchScriptArchive | None]:
-    if is_torchscript(path):
-        archive = read_torchscript(path)
-        return archive.tensors, archive
-    return read_tensors(path), None
-
-
-def _whole_name(name: str) -> str:
-    for prefix, whole in _RENAMED.items():
-        if name.startswith(prefix):
-            return whole + name.removeprefix(prefix)
-    return name
 
 
 def _trained_state(state: dict[str, Tensor], expected: Iterable[str], tables: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -256,41 +202,7 @@ def _settled(name: str, chosen: Any, in_file: Any, published: Any, *, source: st
 def _is_legacy(key: str, state: Mapping[str, Tensor]) -> bool:
     """Whether a tensor belongs to a sampler that owns all its convolutions; where one is missing it is in use."""
     match = _SAMPLER.fullmatch(key)
-    return match is not None and _owns_all(match["sampler"], state)
-
-
-def _owns_all(sampler: str, state: Mapping[str, Tensor]) -> bool:
-    return all(f"{sampler}.conv{number}.conv3d.weight" in state for number in (1, 2, 3))
-
-
-def _groups_in(checkpoint: Checkpoint) -> int | None:
-    """The number of groups in the code of the archives; None where no code shows it."""
-    found = {groups for archive in checkpoint.archives for groups in group_norm_groups(archive).values()}
-    if len(found) > 1:
-        raise TokenBenchError(f"{checkpoint.source} normalise in {sorted(found)} groups, expected one number")
-    return found.pop() if found else None
-
-
-def _legacy_order_in(config: CosmosConfig, checkpoint: Checkpoint) -> bool | None:
-    """Whether the code of an archive doubles time one level early; None where the order is settled or not shown.
-
-    It is open only where every up-sampler owns all its convolutions. Time is doubled by repeating frames.
-    """
-    levels = [f"decoder.up.{level}.upsample" for level in range(1, len(config.widths))]
-    if not config.is_video or not all(_owns_all(level, checkpoint.state) for level in levels):
-        return None
-    code = {level: archive.code(level) for archive in checkpoint.archives for level in levels if archive.code(level)}
-    doubling = [bool(code.get(level) and "repeat_interleave" in str(code[level])) for level in levels]
-    if not any(doubling):
-        return None
-    for legacy in (False, True):
-        steps = replace(config, legacy_upsampling=legacy).decoder_steps
-        if doubling == [doubles_time for doubles_time, _ in steps[1:]]:
-            return legacy
-    raise TokenBenchError(
-        f"{checkpoint.source}: its decoder doubles time in an order that this network does not know; "
-        "take the released weights"
-    )
+    return match is not None and owns_all(match["sampler"], state)
 
 
 def _refuse(problem: str, source: str, keys: Sequence[str]) -> None:

@@ -232,8 +232,8 @@ def _random_network(
         torch.default_generator.manual_seed(RANDOM_SEED)
         module = CosmosAutoencoder(config).to(dtype)
     set_taps(module, choices.wavelet)
-    settings = {"groups": config.groups, "wavelet": describe_taps(module, choices.wavelet)}
-    return module, settings
+    origin = "as built" if choices.wavelet == "file" else choices.wavelet
+    return module, {"groups": config.groups, "wavelet": describe_taps(module, origin)}
 
 
 def _where_to_get(info: TokenizerInfo) -> str:
