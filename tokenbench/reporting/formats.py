@@ -56,6 +56,7 @@ class Quantity:
 _QUANTITIES = {
     "psnr": Quantity("PSNR", "dB", 2, True),
     "ssim": Quantity("SSIM", "", 4, True),
+    "seam": Quantity("Seam", "dB", 2, False),
     RATE: Quantity("Bits/pixel"),
 }
 

@@ -81,5 +81,5 @@ def _refuse_other_settings(jobs: Sequence[Job], encoding: Encoding) -> None:
                 old, new = getattr(found, field.name), getattr(wanted, field.name)
                 if old != new:
                     raise TokenBenchError(
-                        f"{job.target}: was made with {field.name} {old}, this run has {new}; {_OVERWRITE}"
+                        f"{job.target}: was made with {field.name} = {old}, this run has {new}; {_OVERWRITE}"
                     )

@@ -12,7 +12,7 @@ from tokenbench_cosmos.autoencoder import CosmosAutoencoder
 from tokenbench_cosmos.config import RGB
 from tokenbench_cosmos.past import TIME, Past, join
 
-# Pixels, over all frames and the batch, that pass through a network at once: enough to keep it busy. The network's
+# Pixels, over all frames and the batch, that pass through a network at once: enough to keep it busy. A video network's
 # maps take about 100 bytes a pixel in float32.
 PIXELS_AT_ONCE = 2**20
 
