@@ -20,7 +20,6 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-
 NAME = "cosmos-cv-8x8x8"
 CHUNK = 8
 
