@@ -110,10 +110,10 @@ def test_an_interrupted_run_goes_on(
 @pytest.mark.parametrize(
     ("other", "message"),
     [
-        (("--tokenizer", "haar-8x8"), "was made with name haar-4x8x8, this run has haar-8x8"),
-        (("--tokenizer", "haar-4x8x8", "--window", "5"), "was made with window None, this run has 5"),
-        (("--tokenizer", "haar-4x8x8", "--frames", "5"), "was made with frames None, this run has 5"),
-        (("--tokenizer", "haar-4x8x8", "--dtype", "bfloat16"), "was made with dtype float32, this run has bfloat16"),
+        (("--tokenizer", "haar-8x8"), "was made with name = haar-4x8x8, this run has haar-8x8"),
+        (("--tokenizer", "haar-4x8x8", "--window", "5"), "was made with window = None, this run has 5"),
+        (("--tokenizer", "haar-4x8x8", "--frames", "5"), "was made with frames = None, this run has 5"),
+        (("--tokenizer", "haar-4x8x8", "--dtype", "bfloat16"), "was made with dtype = float32, this run has bfloat16"),
     ],
 )
 def test_tokens_of_other_settings_are_left_alone(
