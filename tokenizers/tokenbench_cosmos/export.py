@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -26,7 +27,7 @@ class ExportedEncoder(nn.Module):
         if network.config.fsq_levels:
             self.quantizer = network.quantizer
 
-    def forward(self, pixels: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor]] | tuple[Tensor, Tensor, Tensor]:
+    def forward(self, pixels: Tensor) -> tuple[Any, ...]:
         """As the released `encoder.jit`."""
         z = self.quant_conv(self.encoder(pixels))
         if hasattr(self, "quantizer"):
@@ -51,19 +52,15 @@ class ExportedDecoder(nn.Module):
         return self.decoder(self.post_quant_conv(codes))
 
 
-class ExportedAutoencoder(nn.Module):
+class ExportedAutoencoder(ExportedEncoder):
     """Pixels to (reconstruction, (zero, zero), latent), or to (reconstruction, zero, indices) where it is discrete."""
 
     def __init__(self, network: CosmosAutoencoder) -> None:
-        super().__init__()
-        self.encoder = network.encoder
-        self.quant_conv = network.quant_conv
-        if network.config.fsq_levels:
-            self.quantizer = network.quantizer
+        super().__init__(network)
         self.post_quant_conv = network.post_quant_conv
         self.decoder = network.decoder
 
-    def forward(self, pixels: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor], Tensor] | tuple[Tensor, Tensor, Tensor]:
+    def forward(self, pixels: Tensor) -> tuple[Any, ...]:
         """As the released `autoencoder.jit`."""
         z = self.quant_conv(self.encoder(pixels))
         if hasattr(self, "quantizer"):

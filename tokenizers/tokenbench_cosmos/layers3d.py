@@ -120,8 +120,8 @@ class CausalUpSample3D(nn.Module):
         return unfold(conv_of_doubled(fold(x), weight, conv.bias), x.shape[0])
 
 
-class SpatialAttention(nn.Module):
-    """Every pixel attends to all pixels of its frame."""
+class CausalAttention(nn.Module):
+    """What attention over space and over time have in common: one head, between projections of every pixel."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -131,28 +131,27 @@ class SpatialAttention(nn.Module):
         self.v = CausalConv3d(channels, channels, (1, 1, 1))
         self.proj_out = CausalConv3d(channels, channels, (1, 1, 1))
 
+    def project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Query, key and value of every pixel, in the shape of x."""
+        normalised = self.norm(x)
+        return self.q(normalised), self.k(normalised), self.v(normalised)
+
+
+class SpatialAttention(CausalAttention):
+    """Every pixel attends to all pixels of its frame."""
+
     def forward(self, x: Tensor, past: Past | None = None) -> Tensor:
         """Same shape as x."""
-        normalised = self.norm(x)
-        q, k, v = (fold(project(normalised)) for project in (self.q, self.k, self.v))
+        q, k, v = (fold(part) for part in self.project(x))
         return self.proj_out(unfold(attend(q, k, v), x.shape[0])).add_(x)
 
 
-class TemporalAttention(nn.Module):
+class TemporalAttention(CausalAttention):
     """Every pixel attends to itself in this frame and in all earlier ones."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.norm = FrameNorm(channels)
-        self.q = CausalConv3d(channels, channels, (1, 1, 1))
-        self.k = CausalConv3d(channels, channels, (1, 1, 1))
-        self.v = CausalConv3d(channels, channels, (1, 1, 1))
-        self.proj_out = CausalConv3d(channels, channels, (1, 1, 1))
 
     def forward(self, x: Tensor, past: Past | None = None) -> Tensor:
         """Same shape as x."""
-        normalised = self.norm(x)
-        q, k, v = (_columns(project(normalised)) for project in (self.q, self.k, self.v))
+        q, k, v = (_columns(part) for part in self.project(x))
         seen = None
         if past is not None:
             if kept := past.recall(self):
