@@ -130,8 +130,8 @@ def test_only_the_attentions_memory_grows_with_the_clip() -> None:
         module.decode(tokens, decoder)
         held.append((encoder.nbytes, decoder.nbytes))
     growth = {(later[0] - sooner[0], later[1] - sooner[1]) for sooner, later in pairwise(held[2:])}
-    a_token = 2 * channels * (2 * 3) * 4
-    assert growth == {(a_token, a_token)}, "keys and values of one token's positions, float32"
+    a_token = channels * (2 * 3) * 4
+    assert growth == {(a_token, a_token)}, "the attention's input at one token's positions, float32"
 
 
 def test_memory_of_the_process_stays_flat_over_600_frames() -> None:
@@ -146,5 +146,5 @@ def test_memory_of_the_process_stays_flat_over_600_frames() -> None:
     for _ in range(64):
         stream.push(chunk)
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
-    cache = 2 * 2 * 32 * 16 * 16 * 4 * 75
-    assert grown < 2 * cache + 2**24, "the attention's keys and values, twice while they are extended, and some slack"
+    cache = 2 * 32 * 16 * 16 * 4 * 75
+    assert grown < 2 * cache + 2**24, "the attention's inputs, twice while they are extended, and some slack"

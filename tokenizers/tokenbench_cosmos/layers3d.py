@@ -151,17 +151,31 @@ class TemporalAttention(CausalAttention):
 
     def forward(self, x: Tensor, past: Past | None = None) -> Tensor:
         """Same shape as x."""
+        attended = self._attend_within(x) if past is None else self._attend_to_past(x, past)
+        return self.proj_out(attended).add_(x)
+
+    def _attend_within(self, x: Tensor) -> Tensor:
+        """A whole clip."""
         q, k, v = (_columns(part) for part in self.project(x))
-        seen = None
-        if past is not None:
-            if kept := past.recall(self):
-                k, v = (torch.cat(pair, dim=2) for pair in zip(kept, (k, v), strict=True))
-                seen = torch.ones(q.shape[2], k.shape[2], dtype=torch.bool, device=x.device).tril(
-                    k.shape[2] - q.shape[2]
-                )
-            past.keep(self, k, v)
-        attended = F.scaled_dot_product_attention(q, k, v, attn_mask=seen, is_causal=seen is None)
-        return self.proj_out(attended.unflatten(0, (x.shape[0], -1)).permute(0, 4, 3, 1, 2)).add_(x)
+        return _from_columns(F.scaled_dot_product_attention(q, k, v, is_causal=True), x.shape[0])
+
+    def _attend_to_past(self, x: Tensor, past: Past) -> Tensor:
+        """A chunk, and all that came before it, of which only the normalised input is kept: half of keys and values.
+
+        With keys K n + b, a score q (K n + b) is (q K) n plus a term that is the same for every n and so drops out of
+        the softmax. Values are projected after they are averaged, since their weights add up to 1.
+        """
+        normalised = self.norm(x)
+        inputs = _columns(normalised)
+        if kept := past.recall(self):
+            inputs = torch.cat([*kept, inputs], dim=2)
+        past.keep(self, inputs)
+        key = self.k.conv3d.weight.squeeze(TIME)
+        query = _columns(unfold(F.conv2d(fold(self.q(normalised)), key.transpose(0, 1)), x.shape[0]))
+        earlier = inputs.shape[2] - query.shape[2]
+        seen = torch.ones(query.shape[2], inputs.shape[2], dtype=torch.bool, device=x.device).tril(earlier)
+        attended = F.scaled_dot_product_attention(query, inputs, inputs, attn_mask=seen)
+        return self.v(_from_columns(attended, x.shape[0]))
 
 
 class CausalSpatioTemporalAttn(CausalSequential):
@@ -174,3 +188,8 @@ class CausalSpatioTemporalAttn(CausalSequential):
 def _columns(x: Tensor) -> Tensor:
     """B x C x T x H x W -> BH x W x T x C: pixels as heads, of which a kernel takes no more than 65535 an axis."""
     return x.permute(0, 3, 4, 2, 1).flatten(0, 1).contiguous()
+
+
+def _from_columns(columns: Tensor, batch: int) -> Tensor:
+    """BH x W x T x C -> B x C x T x H x W."""
+    return columns.unflatten(0, (batch, -1)).permute(0, 4, 3, 1, 2)

@@ -15,10 +15,10 @@ class Past:
     """The memory of one clip on its way through one network.
 
     Every layer that looks back keeps, under itself, just what the next chunk needs of it: the last frames before a
-    convolution, the keys and values of temporal attention. Layers that treat a clip's first frame apart leave a mark
+    convolution, the inputs of temporal attention. Layers that treat a clip's first frame apart leave a mark
     when they have seen it. Chunks given with the same `Past` so add up to one pass over the whole clip.
 
-    The attention's share grows with the clip, by `2 x channels` values for every token; the rest does not.
+    The attention's share grows with the clip, by `channels` values for every token; the rest does not.
     """
 
     def __init__(self) -> None:
