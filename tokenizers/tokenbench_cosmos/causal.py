@@ -29,14 +29,18 @@ class CausalSequential(nn.Sequential):
 
     def forward(self, x: Tensor, past: Past | None = None) -> Tensor:
         """Through all of them."""
-        for layer in self.flat():
+        for layer in flat(self):
             x = layer(x, past)
         return x
 
-    def flat(self) -> Iterator[nn.Module]:
-        """The layers, with those of a row within the row in its place."""
-        for layer in self:
-            yield from layer.flat() if isinstance(layer, CausalSequential) else (layer,)
+
+def flat(*layers: nn.Module) -> Iterator[nn.Module]:
+    """Layers in their order, with those of a row in the row's place."""
+    for layer in layers:
+        if isinstance(layer, CausalSequential):
+            yield from flat(*layer)
+        else:
+            yield layer
 
 
 class CausalIdentity(nn.Module):

@@ -10,16 +10,13 @@ from collections import OrderedDict
 import torch
 from torch import Tensor, nn
 
+from tokenbench_cosmos.causal import CausalIdentity, CausalSequential, FactorizedCausalConv3d, FrameNorm, flat
 from tokenbench_cosmos.config import CosmosConfig
 from tokenbench_cosmos.layers3d import (
     CausalDownSample3D,
-    CausalIdentity,
     CausalResBlock3D,
-    CausalSequential,
     CausalSpatioTemporalAttn,
     CausalUpSample3D,
-    FactorizedCausalConv3d,
-    FrameNorm,
 )
 from tokenbench_cosmos.past import Past
 from tokenbench_cosmos.wavelet import HaarWavelet3D, InverseHaarWavelet3D
@@ -44,7 +41,7 @@ class VideoEncoder(nn.Module):
         """T = 1 (mod the compression in time), 0 after the first chunk; H and W multiples of that in space."""
         bands = self.patcher3d(video.contiguous(memory_format=torch.channels_last_3d), past)
         x = self.conv_in(bands.contiguous(memory_format=torch.channels_last_3d), past)
-        for layer in CausalSequential(self.down, self.mid).flat():
+        for layer in flat(self.down, self.mid):
             x = layer(x, past)
         return self.conv_out(x, past, self.norm_out)
 
@@ -67,7 +64,7 @@ class VideoDecoder(nn.Module):
     def forward(self, z: Tensor, past: Past | None = None) -> Tensor:
         """Unclamped."""
         x = self.conv_in(z.contiguous(memory_format=torch.channels_last_3d), past)
-        for layer in CausalSequential(self.mid, *reversed(self.up)).flat():
+        for layer in flat(self.mid, *reversed(self.up)):
             x = layer(x, past)
         return self.unpatcher3d(self.conv_out(x, past, self.norm_out), past)
 
