@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tokenbench.cli.options import DTYPES
 from tokenbench.cli.show import table
 from tokenbench.errors import TokenBenchError
 
 if TYPE_CHECKING:
     from tokenbench.tokenizer import Card
 
-_DTYPES = ("float32", "bfloat16", "float16")
 _FORMATS = ("safetensors", "jit")
 
 
@@ -77,7 +77,7 @@ def import_weights(name: str, source: tuple[str, ...], force: bool) -> None:
 @click.option("--format", "format_", type=click.Choice(_FORMATS), required=True, help="Of the files to write.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder for the files.")
 @click.option("--weights", metavar="PATH", help="File, folder or hf:owner/name[@commit]; else where they are.")
-@click.option("--dtype", type=click.Choice(_DTYPES), default="float32", show_default=True, help="Of the tensors.")
+@click.option("--dtype", type=click.Choice(DTYPES), default="float32", show_default=True, help="Of the tensors.")
 def export(name: str, format_: str, out: Path, weights: str | None, dtype: str) -> None:
     """Write a tokenizer's network in another format."""
     import torch
