@@ -14,5 +14,9 @@ class ClipError(TokenBenchError):
     """One clip cannot be scored (damaged file, wrong size, a tokenizer that fails on it); the others go on."""
 
 
+class NotApplicable(ClipError):
+    """A metric has no value for one clip (too small, too short); its other metrics do."""
+
+
 class OutputError(TokenBenchError):
     """A result cannot be written (disk full, folder read-only): the run ends, what is done is kept."""

@@ -20,7 +20,7 @@ class ClipRecord:
     Args:
         frames: that were scored.
         fps: 0 for a photograph.
-        values: by metric, in the units of `tokenbench.metrics.UNITS`.
+        values: by metric, in the units of `tokenbench.metrics.METRICS`.
     """
 
     clip: str

@@ -9,7 +9,8 @@ from typing import Any, TypedDict
 
 from tokenbench.evaluation.record import ClipRecord, clips_csv
 from tokenbench.files import write_text
-from tokenbench.metrics import UNITS, summarise
+from tokenbench.metrics import METRICS
+from tokenbench.statistics import summarise
 
 SCHEMA = "tokenbench.result/1"
 
@@ -63,14 +64,14 @@ class Result(TypedDict):
 
 
 def metric_names(records: Sequence[ClipRecord]) -> list[str]:
-    """Metrics that some clip has, in the order of `UNITS`; PSNR and SSIM always."""
-    return [name for name in UNITS if name in ("psnr", "ssim") or any(name in record.values for record in records)]
+    """Metrics that some clip has, in the catalogue's order; PSNR and SSIM always."""
+    return [name for name in METRICS if name in ("psnr", "ssim") or any(name in record.values for record in records)]
 
 
 def summaries(records: Sequence[ClipRecord]) -> dict[str, MetricValue]:
     """Mean, interval and number of clips, by metric."""
     return {
-        name: summarise([r.values[name] for r in records if name in r.values], UNITS[name]).as_dict()  # type: ignore[misc]
+        name: summarise([r.values[name] for r in records if name in r.values], METRICS[name].unit).as_dict()  # type: ignore[misc]
         for name in metric_names(records)
     }
 

@@ -1,8 +1,7 @@
 """Metrics: how close a reconstruction is to its reference.
 
 Per clip, `PixelScores` adds up PSNR and SSIM chunk by chunk; `psnr` and `ssim` score clips that are in
-memory; `seam` tells what independent windows cost at their borders; `summarise` turns the clips' values into a data
-set's value with an interval.
+memory; `seam` tells what independent windows cost at their borders. `METRICS` lists everything that can be measured.
 
     >>> import numpy as np
     >>> clip = np.zeros((2, 16, 16, 3), np.uint8)
@@ -14,9 +13,9 @@ Importing this package costs neither torch nor numba; the latter is loaded with 
 
 from __future__ import annotations
 
+from tokenbench.metrics.catalog import METRICS, MetricInfo
 from tokenbench.metrics.functional import psnr, ssim
 from tokenbench.metrics.pixel import PixelScores
 from tokenbench.metrics.seam import seam
-from tokenbench.metrics.summary import UNITS, Summary, summarise
 
-__all__ = ["UNITS", "PixelScores", "Summary", "psnr", "seam", "ssim", "summarise"]
+__all__ = ["METRICS", "MetricInfo", "PixelScores", "psnr", "seam", "ssim"]

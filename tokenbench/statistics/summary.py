@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 
 from tokenbench.errors import TokenBenchError
 
-UNITS = {"psnr": "dB", "ssim": "1", "bits_per_pixel": "bit/pixel", "seam": "dB"}
-
 _PERCENTILES = (2.5, 97.5)
 
 # 8 MiB of indices at a time, for any number of clips.
@@ -28,7 +26,7 @@ class Summary:
         value: the plain mean over the clips; None where there were none.
         ci95: lower and upper end of the 95 % bootstrap interval; None where there were no clips.
         n: the number of clips.
-        unit: as in `UNITS`; "1" for a pure number.
+        unit: "1" for a pure number.
     """
 
     value: float | None
