@@ -2,8 +2,8 @@
 
     python benchmarks/bench_compare.py [--frames N]
 
-Prints milliseconds per frame, the ratio, the differences in PSNR and SSIM, and the peak memory of the command on a
-clip of N and of 4 N frames.
+Prints milliseconds per frame, the ratio, the differences in PSNR and SSIM, how much decoding and scoring overlap, and
+the peak memory of the command on a clip of N and of 4 N frames.
 """
 
 from __future__ import annotations
@@ -24,6 +24,11 @@ from skimage.metrics import structural_similarity
 
 from tokenbench.datasets.catalog import open_dataset
 from tokenbench.evaluation.compare import score_pair
+from tokenbench.evaluation.protocol import Protocol
+from tokenbench.media.clip import chunk_frames
+from tokenbench.media.prefetch import prefetch
+from tokenbench.media.video import read_chunks
+from tokenbench.metrics import PixelScores
 
 WIDTH, HEIGHT = 1920, 1080
 
@@ -57,6 +62,27 @@ def whole_clip_loop(reference: Path, reconstruction: Path) -> tuple[float, float
     return float(20 * np.log10(255 / (np.sqrt(mse) + np.finfo(np.float32).eps))), float(np.mean(ssim))
 
 
+def decode_alone(reference: Path, reconstruction: Path) -> float:
+    """Seconds to decode both files side by side, as the command does, and throw the frames away."""
+    size = chunk_frames(HEIGHT, WIDTH)
+    start = time.perf_counter()
+    sides = [prefetch(read_chunks(path, size)) for path in (reference, reconstruction)]
+    for _ in zip(*sides, strict=True):
+        pass
+    return time.perf_counter() - start
+
+
+def score_alone(reference: Path, reconstruction: Path, frames: int) -> float:
+    """Seconds to score as many frames, which are in memory already."""
+    size = chunk_frames(HEIGHT, WIDTH)
+    pair = [next(iter(read_chunks(path, size))) for path in (reference, reconstruction)]
+    scores = PixelScores()
+    start = time.perf_counter()
+    while scores.frames < frames:
+        scores.update(*(side[: frames - scores.frames] for side in pair))
+    return time.perf_counter() - start
+
+
 _PEAK_OF_COMMAND = """
 import re, sys
 from pathlib import Path
@@ -82,9 +108,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         pair = write_pair(folder, frames)
-        score_pair("warm-up", *pair, frames=2)
+        score_pair("warm-up", *pair, Protocol(frames=2))
         start = time.perf_counter()
-        ours = score_pair("pair", *pair).values
+        ours = score_pair("pair", *pair, Protocol()).record.values
         middle = time.perf_counter()
         psnr, ssim = whole_clip_loop(*pair)
         end = time.perf_counter()
@@ -94,6 +120,11 @@ def main() -> None:
         print(f"tokenbench compare   {ours_ms:8.1f} ms/frame   PSNR {ours['psnr']:.4f} dB   SSIM {ours['ssim']:.6f}")
         gaps = abs(psnr - ours["psnr"]), abs(ssim - ours["ssim"])
         print(f"ratio {peer_ms / ours_ms:.1f}; PSNR differs by {gaps[0]:.1e} dB, SSIM by {gaps[1]:.1e}")
+        alone = decode_alone(*pair), score_alone(*pair, frames)
+        print(
+            f"decoding alone {1000 * alone[0] / frames:.1f} ms/frame, scoring alone {1000 * alone[1] / frames:.1f}; "
+            f"both together take {(middle - start) / max(alone):.2f} times the larger"
+        )
         own_peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(f"peak memory of this process, the loop's: {own_peak:.0f} MB")
         for length in (frames, 4 * frames):

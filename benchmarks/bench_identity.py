@@ -58,8 +58,8 @@ def main() -> None:
     compute = Compute(torch.device("cpu"), torch.float32)
     work = {
         "decode and score": lambda: decode_and_score(clip),
-        "identity": lambda: score_clip(clip, identity, Protocol(), compute).frames,
-        "float identity": lambda: score_clip(clip, FloatIdentity(), Protocol(), compute).frames,
+        "identity": lambda: score_clip(clip, identity, Protocol(), compute).record.frames,
+        "float identity": lambda: score_clip(clip, FloatIdentity(), Protocol(), compute).record.frames,
     }
     seconds: dict[str, list[float]] = {name: [] for name in work}
     for round_number in range(arguments.rounds + 1):

@@ -15,13 +15,24 @@ ROOT = Path(__file__).parents[1]
 # A room of the harness -> rooms that it must not import.
 FORBIDDEN = {
     "media": {"cli", "datasets", "evaluation", "metrics", "reporting", "tokenizer", "weights"},
-    "metrics": {"cli", "datasets", "evaluation", "media", "reporting", "tokenizer", "weights"},
+    "metrics": {"cli", "datasets", "evaluation", "media", "networks", "reporting", "tokenizer", "weights"},
     "tokenizer": {"cli", "custom", "datasets", "evaluation", "media", "metrics", "registry", "reporting"},
     "registry": {"cli", "datasets", "evaluation", "media", "metrics", "reporting"},
-    "weights": {"cli", "custom", "datasets", "evaluation", "media", "metrics", "registry", "reporting", "tokenizer"},
+    "weights": {
+        *("cli", "custom", "datasets", "evaluation", "media", "metrics", "networks", "registry", "reporting"),
+        "tokenizer",
+    },
+    "networks": {
+        *("cli", "custom", "datasets", "evaluation", "media", "metrics", "registry", "reporting", "tokenizer"),
+        "tokens",
+    },
     "datasets": {"cli", "evaluation", "metrics", "reporting", "tokenizer"},
     "evaluation": {"cli", "reporting", "tokens"},
     "reporting": {"cli", "evaluation", "media", "datasets", "tokenizer", "metrics", "tokens"},
+    "statistics": {
+        *("cli", "custom", "datasets", "evaluation", "files", "jit", "media", "metrics", "parallel", "progress"),
+        *("registry", "reporting", "tokenizer", "tokens", "weights"),
+    },
     "tokens": {"cli", "metrics", "reporting"},
 }
 # Parts of evaluation that tokens share: a clip must be cut and padded alike, whether its tokens are kept or not.
@@ -106,6 +117,7 @@ def loaded_by(code: str, tmp_path: Path) -> set[str]:
         ["tokenize", "--help"],
         ["detokenize", "--help"],
         ["report", "--help"],
+        ["diff", "--help"],
         ["weights", "list"],
     ],
 )

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class TokenBenchError(Exception):
     """Bad usage or missing input: says what is wrong, where, and what to do, in one line.
 
     Raised where it is known what to do about it; the command line prints it without a traceback and exits with 2.
     """
+
+
+class Problems(TokenBenchError):
+    """Several things that must be mended before work can start, a line each.
+
+    Args:
+        lines: one a problem.
+    """
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        super().__init__("; ".join(lines))
+        self.lines = tuple(lines)
 
 
 class ClipError(TokenBenchError):

@@ -72,7 +72,7 @@ def test_result_has_the_contracts_layout(tokenbench: Command, folder: Path, tmp_
     )
     assert result["dataset"] | {"manifest_sha256": None} == {
         "name": "clips",
-        "protocol": "native/1",
+        "protocol": "paper/1",
         "clips": 3,
         "frames": 14 + 11 + 1,
         "manifest_sha256": None,
@@ -100,7 +100,7 @@ def test_identity_is_the_ceiling_and_storage_lowers_it(tokenbench: Command, fold
         assert tokenbench(*arguments).code == 0
         result = result_of(out)
         values.append(result["metrics"]["psnr"]["value"])
-        assert result["dataset"]["protocol"] == "native/1" + ("" if storage == "none" else f"+storage={storage}")
+        assert result["dataset"]["protocol"] == "paper/1" + ("" if storage == "none" else f"+storage={storage}")
     assert values == sorted(values, reverse=True)
     assert values[0] == pytest.approx(20 * np.log10(255 / np.finfo(np.float32).eps))
 
@@ -110,7 +110,7 @@ def test_frames_and_limit_are_kept_and_named(tokenbench: Command, tmp_path: Path
     assert tokenbench("eval", "--tokenizer", "haar-8x8", "--limit", 1, "--frames", 5, "--out", out).code == 0
     assert [(row["clip"], row["frames"]) for row in rows_of(out)] == [("bigbuckbunny", "5")]
     dataset = result_of(out)["dataset"]
-    assert (dataset["name"], dataset["protocol"], dataset["clips"]) == ("mini", "native/1+frames=5", 1)
+    assert (dataset["name"], dataset["protocol"], dataset["clips"]) == ("mini", "paper/1+frames=5", 1)
 
 
 def test_windows_on_request_are_named_and_their_seams_measured(
@@ -126,7 +126,7 @@ def test_windows_on_request_are_named_and_their_seams_measured(
     assert (stream["tokenizer"]["streaming"], stream["tokenizer"]["window_used"]) == (True, None)
     assert (windows["tokenizer"]["streaming"], windows["tokenizer"]["window_used"]) == (False, 5)
     assert stream["protocol"]["window"] is None
-    assert windows["dataset"]["protocol"] == "native/1+window=5"
+    assert windows["dataset"]["protocol"] == "paper/1+window=5"
     assert "seam" not in stream["metrics"]
     assert windows["metrics"]["seam"]["unit"] == "dB"
     rows = rows_of(tmp_path / "windows")
@@ -379,11 +379,11 @@ def test_an_interrupted_run_goes_on_and_ends_the_same(
     monkeypatch.chdir(tmp_path / "parts")
     score_clip, scored = runner.score_clip, []
 
-    def interrupted(clip: Clip, *rest: Any) -> Any:
+    def interrupted(clip: Clip, *rest: Any, **more: Any) -> Any:
         scored.append(clip.id)
         if len(scored) in (2, 4):
             raise KeyboardInterrupt
-        return score_clip(clip, *rest)
+        return score_clip(clip, *rest, **more)
 
     monkeypatch.setattr(runner, "score_clip", interrupted)
     outcome = tokenbench(*arguments)

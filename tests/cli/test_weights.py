@@ -1,7 +1,8 @@
-"""`tokenbench weights`, with a small tokenizer of its own whose network is one linear layer in two halves."""
+"""`tokenbench weights`, with a small tokenizer whose network is one linear layer in two halves, and with AlexNet."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -9,9 +10,11 @@ from typing import Any
 
 import pytest
 import torch
+from networks_support import alex_trunk_file
 from safetensors.torch import load_file, save_file
 
 from tokenbench import registry
+from tokenbench.networks import NETWORKS, find_network
 from tokenbench.tokenizer import Card, TokenizerInfo
 from tokenbench.weights import HubSource, sha256_of
 
@@ -67,6 +70,7 @@ def cards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ]
     monkeypatch.setattr(registry, "registered", lambda: {card.info.name: card for card in made})
     monkeypatch.setenv("TOKENBENCH_WEIGHTS", str(tmp_path / "root"))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
 
 
 @pytest.fixture
@@ -75,11 +79,16 @@ def given(tmp_path: Path) -> Path:
     return tmp_path / "download.bin"
 
 
+def listed(tokenbench: Command) -> list[dict[str, Any]]:
+    return json.loads(tokenbench("weights", "list", "--json").out)
+
+
 def test_list_shows_state_size_revision_and_licence(tokenbench: Command, given: Path) -> None:
-    before = json.loads(tokenbench("weights", "list", "--json").out)
+    before = [entry for entry in listed(tokenbench) if entry["kind"] == "tokenizer"]
     assert [entry["name"] for entry in before] == ["linear", "exported"]
     assert before[0] == {
         "name": "linear",
+        "kind": "tokenizer",
         "files": [["net.safetensors"], ["model.pt"]],
         "state": "missing",
         "paths": [],
@@ -89,10 +98,19 @@ def test_list_shows_state_size_revision_and_licence(tokenbench: Command, given: 
         "from": "hf:owner/linear",
     }
     assert tokenbench("weights", "import", "linear", given).code == 0
-    after = json.loads(tokenbench("weights", "list", "--json").out)[0]
+    after = listed(tokenbench)[0]
     assert (after["state"], after["bytes"]) == ("installed", given.stat().st_size)
     line = tokenbench("weights", "list").out.splitlines()[2]
-    for part in ("linear", "net.safetensors or model.pt", "installed", "MB", "ff86a2c", "MIT", "hf:owner/linear"):
+    for part in (
+        "linear",
+        "tokenizer",
+        "net.safetensors or model.pt",
+        "installed",
+        "MB",
+        "ff86a2c",
+        "MIT",
+        "hf:owner/linear",
+    ):
         assert part in line
 
 
@@ -166,3 +184,128 @@ def test_missing_sources_are_named(tokenbench: Command, tmp_path: Path) -> None:
     outcome = tokenbench("weights", "import", "linear", tmp_path / "nowhere.pt")
     assert outcome.code == 2
     assert "nowhere.pt" in outcome.message
+
+
+def test_fetch_leaves_alone_what_is_there_and_says_what_it_cannot_get(
+    tokenbench: Command, given: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    outcome = tokenbench("weights", "fetch", "linear")
+    assert outcome.code == 2
+    assert "owner/linear@ff86a2c" in outcome.message
+    tokenbench("weights", "import", "linear", given)
+    outcome = tokenbench("weights", "fetch", "linear")
+    assert outcome.out == f"net.safetensors  {given.stat().st_size}  {sha256_of(given)}\n"
+
+
+ALEX = "lpips-alex"
+
+
+@pytest.fixture(scope="module")
+def trunk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return alex_trunk_file(tmp_path_factory.mktemp("trunk"))
+
+
+@pytest.fixture
+def published(trunk: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Let that file be the published one; its line."""
+    card = dataclasses.replace(NETWORKS[ALEX], url=trunk.as_uri(), sha256=sha256_of(trunk)[:8])
+    monkeypatch.setitem(NETWORKS, ALEX, card)
+    return f"{trunk.name}  {trunk.stat().st_size}  {sha256_of(trunk)}"
+
+
+def test_list_shows_the_networks_of_metrics(tokenbench: Command, trunk: Path, tmp_path: Path, published: str) -> None:
+    def entry() -> dict[str, Any]:
+        return next(entry for entry in listed(tokenbench) if entry["name"] == ALEX)
+
+    assert {entry["name"] for entry in listed(tokenbench) if entry["kind"] == "network"} == set(NETWORKS)
+    assert entry() == {
+        "name": ALEX,
+        "kind": "network",
+        "files": [[trunk.name]],
+        "state": "missing",
+        "paths": [],
+        "bytes": 0,
+        "revision": None,
+        "license": NETWORKS[ALEX].license,
+        "from": trunk.as_uri(),
+    }
+    tokenbench("weights", "fetch", ALEX)
+    there = tmp_path / "torch/hub/checkpoints" / trunk.name
+    assert (entry()["state"], entry()["paths"], entry()["bytes"]) == ("cached", [str(there)], trunk.stat().st_size)
+    tokenbench("weights", "import", ALEX, trunk)
+    assert (entry()["state"], entry()["paths"]) == ("installed", [str(tmp_path / "root" / ALEX / trunk.name)])
+
+
+def test_a_network_is_fetched_once_and_verified(
+    tokenbench: Command, trunk: Path, published: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert tokenbench("weights", "fetch", ALEX).out.splitlines() == [published]
+    monkeypatch.setattr("urllib.request.urlopen", None)
+    assert tokenbench("weights", "fetch", ALEX).out.splitlines() == [published]
+    assert tokenbench("weights", "verify", ALEX).out.splitlines() == [published, "ok"]
+
+
+def test_a_network_is_imported_under_its_usual_name(
+    tokenbench: Command, trunk: Path, published: str, tmp_path: Path
+) -> None:
+    download = tmp_path / "download"
+    download.write_bytes(trunk.read_bytes())
+    outcome = tokenbench("weights", "import", ALEX, download)
+    assert outcome.out == f"imported into {tmp_path / 'root' / ALEX}\n"
+    assert tokenbench("weights", "verify", ALEX).out.splitlines() == [published, "ok"]
+    assert find_network(ALEX).verified
+
+
+def test_weights_that_are_not_the_published_ones_are_imported_by_force_and_never_verified(
+    tokenbench: Command, trunk: Path, tmp_path: Path
+) -> None:
+    outcome = tokenbench("weights", "import", ALEX, trunk)
+    assert outcome.code == 2
+    assert f"expected {NETWORKS[ALEX].sha256}; keep it as somebody's own with --force" in outcome.message
+    assert not (tmp_path / "root").exists()
+    assert tokenbench("weights", "import", ALEX, trunk, "--force").code == 0
+    found = find_network(ALEX)
+    assert (found.verified, found.source) == (False, trunk.name)
+    for arguments in ((), ("--weights", trunk)):
+        outcome = tokenbench("weights", "verify", ALEX, *arguments)
+        assert outcome.code == 2
+        assert f"is not the published file of {ALEX}" in outcome.message
+
+
+def test_another_networks_file_is_imported_by_no_force(tokenbench: Command, trunk: Path, tmp_path: Path) -> None:
+    outcome = tokenbench("weights", "import", "lpips-vgg", trunk, "--force")
+    assert outcome.code == 2
+    assert "does not fit its network" in outcome.message
+    assert not (tmp_path / "root").exists()
+
+
+def test_another_file_of_a_network_is_replaced_only_by_force(
+    tokenbench: Command, trunk: Path, tmp_path: Path, published: str
+) -> None:
+    there = tmp_path / "root" / ALEX / trunk.name
+    there.parent.mkdir(parents=True)
+    there.write_bytes(b"other")
+    outcome = tokenbench("weights", "import", ALEX, trunk)
+    assert outcome.code == 2
+    assert f"{there} is another file; replace it with --force" in outcome.message
+    assert there.read_bytes() == b"other"
+    assert tokenbench("weights", "import", ALEX, trunk, "--force").code == 0
+    assert there.read_bytes() == trunk.read_bytes()
+
+
+def test_a_network_without_a_known_digest_is_verified_as_far_as_that_goes(
+    tokenbench: Command, trunk: Path, published: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(NETWORKS, ALEX, dataclasses.replace(NETWORKS[ALEX], sha256=None))
+    outcome = tokenbench("weights", "verify", ALEX, "--weights", trunk)
+    assert outcome.out.splitlines() == [published, "ok, but its publisher states no digest to compare this one with"]
+
+
+def test_networks_are_one_file_and_have_names_of_their_own(tokenbench: Command, trunk: Path) -> None:
+    assert f"{ALEX} is one file, got 2" in tokenbench("weights", "import", ALEX, trunk, trunk).message
+    assert "did you mean lpips-alex?" in tokenbench("weights", "verify", "lpips-alx").message
+    assert "nothing.pth: No such file" in tokenbench("weights", "import", ALEX, "nothing.pth").message

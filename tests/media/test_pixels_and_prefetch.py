@@ -7,13 +7,22 @@ import numpy as np
 import pytest
 import torch
 
-from tokenbench.errors import ClipError
-from tokenbench.media.pixels import to_float, to_uint8
+from tokenbench.errors import ClipError, TokenBenchError
+from tokenbench.media import pixels
+from tokenbench.media.pixels import Quantisation, quantise, to_float, to_uint8
 from tokenbench.media.prefetch import prefetch
 
 CUDA = pytest.param(
     "cuda", marks=[pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
 )
+
+
+HOW: tuple[Quantisation, ...] = ("round", "truncate", "none")
+
+
+def noise(*shape: int) -> torch.Tensor:
+    """Goes past [-1, 1]."""
+    return torch.randn(1, 3, *shape, generator=torch.Generator().manual_seed(0)) * 1.5
 
 
 def all_levels() -> np.ndarray:
@@ -41,20 +50,58 @@ def test_quantisation_is_the_published_formula() -> None:
     assert np.array_equal(to_uint8(video.transpose(3, 4)), to_uint8(video).transpose(0, 2, 1, 3))
 
 
+def test_each_quantisation_is_its_formula_to_the_bit() -> None:
+    video = noise(4, 33, 21)
+    values = np.clip((video.numpy() + np.float32(1)) / np.float32(2), 0, 1) * np.float32(255)
+    values = values[0].transpose(1, 2, 3, 0)
+    assert np.array_equal(quantise(video, "none"), values)
+    assert np.array_equal(quantise(video, "truncate"), np.floor(values).astype(np.uint8))
+    assert np.array_equal(quantise(video, "round"), to_uint8(video))
+    assert [quantise(video, how).dtype for how in HOW] == [torch.uint8, torch.uint8, torch.float32]
+    assert all(quantise(video, how).is_contiguous() for how in HOW)
+
+
+def test_truncation_loses_levels_that_rounding_keeps() -> None:
+    """Why it is a choice of its own: a perfect network in float32 would lose some levels by it."""
+    exact = to_float(all_levels())
+    assert not np.array_equal(quantise(exact, "truncate"), all_levels())
+    assert np.array_equal(quantise(exact + 1e-6, "truncate"), all_levels())
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_what_runs_on_a_device_gives_the_bits_of_the_compiled_loops(how: Quantisation) -> None:
+    video = noise(4, 33, 21)
+    on_device = pixels._quantise_on_device(video[0].permute(1, 2, 3, 0), how)
+    assert torch.equal(on_device, quantise(video, how))
+    assert on_device.is_contiguous()
+
+
+def test_an_unknown_quantisation_is_refused() -> None:
+    with pytest.raises(TokenBenchError, match="unknown quantisation 'floor': choose one of round, truncate, none"):
+        quantise(noise(1, 8, 8), "floor")  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("device", [CUDA])
 def test_the_gpu_gives_the_same_bits(device: str) -> None:
     frames = all_levels()
     assert torch.equal(to_float(frames, device).cpu(), to_float(frames))
-    video = torch.randn(1, 3, 4, 33, 21)
+    video = noise(4, 33, 21)
     assert np.array_equal(to_uint8(video.to(device)), to_uint8(video))
+    for how in HOW:
+        frames_there = quantise(video.to(device), how)
+        assert frames_there.device.type == device
+        assert torch.equal(frames_there.cpu(), quantise(video, how))
 
 
+@pytest.mark.parametrize("how", HOW)
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
-def test_values_that_are_not_finite_are_refused_and_counted(value: float) -> None:
+def test_values_that_are_not_finite_are_refused_and_counted(value: float, how: Quantisation) -> None:
     video = torch.zeros(1, 3, 2, 8, 8)
     video[0, 1, 1, 2, 3:5] = value
     with pytest.raises(ClipError, match="2 NaN or infinite values of 384"):
-        to_uint8(video)
+        quantise(video, how)
+    with pytest.raises(ClipError, match="2 NaN or infinite values of 384"):
+        pixels._quantise_on_device(video[0].permute(1, 2, 3, 0), how)
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
@@ -76,6 +123,7 @@ def test_memory_in_any_order_gives_the_same_values(device: str) -> None:
 
 def test_no_frames_are_no_problem() -> None:
     assert to_uint8(torch.empty(1, 3, 0, 8, 8)).shape == (0, 8, 8, 3)
+    assert quantise(torch.empty(1, 3, 0, 8, 8), "none").shape == (0, 8, 8, 3)
     assert to_float(np.empty((0, 8, 9, 3), np.uint8)).shape == (1, 3, 0, 8, 9)
 
 

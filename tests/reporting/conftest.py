@@ -199,7 +199,7 @@ def _result(
         return {name: interval_of_mean([scores[name] for scores in chosen], unit) for name, unit in METRICS.items()}
 
     photographs = sum(clip.fps == 0 for clip, *_ in scored.values())
-    protocol = "native/1" if storage == "none" else f"native/1+storage={storage}"
+    protocol = "paper/1" if storage == "none" else f"paper/1+storage={storage}"
     return {
         "schema": "tokenbench.result/1",
         "tokenizer": record,

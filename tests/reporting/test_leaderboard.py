@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tokenbench.reporting.formats import quantity
 from tokenbench.reporting.leaderboard import Group, Row, group_runs
 from tokenbench.reporting.runs import load_run, load_runs
 
@@ -26,7 +27,7 @@ def rows(group: Group, media: str) -> dict[str, Row]:
 def test_storages_share_a_group_and_media_have_their_own_tables(group: Group) -> None:
     assert [table.media for table in group.tables] == ["video", "image"]
     assert all(len(table.rows) == 8 for table in group.tables)
-    assert group.dataset.protocol == "native/1"
+    assert group.dataset.protocol == "paper/1"
 
 
 def test_rows_stand_by_storage_then_ceiling_then_psnr(group: Group) -> None:
@@ -78,7 +79,7 @@ def test_fewer_clips_mark_a_row_without_failures(runs: dict[str, Path], change: 
 
 
 @pytest.mark.parametrize(
-    ("key", "value"), [("name", "other"), ("manifest_sha256", "0" * 64), ("protocol", "native/1+frames=17")]
+    ("key", "value"), [("name", "other"), ("manifest_sha256", "0" * 64), ("protocol", "paper/1+frames=17")]
 )
 def test_other_clips_or_protocols_are_another_group(
     key: str, value: str, runs: dict[str, Path], change: Callable[..., Path]
@@ -128,3 +129,21 @@ def test_the_stated_rate_stands_in_for_a_missing_one(runs: dict[str, Path], chan
 
     row = group_runs([load_run(change(runs["means"], edit))])[0].tables[0].rows[0]
     assert row.rate == 0.75
+
+
+def test_sets_of_different_size_are_not_ranked_together(runs: dict[str, Path], change: Callable[..., Path]) -> None:
+    def with_fvd(samples: int) -> Callable[[dict[str, Any]], None]:
+        def edit(result: dict[str, Any]) -> None:
+            value = {"value": 10.0 + samples, "unit": "1", "ci95": [9.0, 99.0], "n": samples, "rank": samples - 1}
+            result["media"]["video"]["metrics"]["fvd"] = value
+
+        return edit
+
+    equal = [change(runs[name], with_fvd(50), name) for name in ("means", "jpeg-q20")]
+    rows = group_runs(load_runs(equal))[0].tables[0].rows
+    assert all("fvd" in row.ranks for row in rows)
+    assert quantity("fvd").interval(rows[0].measure("fvd")) == "[9.00, 99.0] n=50, rank 49"
+    different = [change(runs["means"], with_fvd(50), "large"), change(runs["jpeg-q20"], with_fvd(40), "small")]
+    rows = group_runs(load_runs(different))[0].tables[0].rows
+    assert not any("fvd" in row.ranks for row in rows)
+    assert all("psnr" in row.ranks for row in rows)

@@ -34,7 +34,7 @@ def plots(runs: dict[str, Path]) -> list[Plot]:
 
 def test_one_figure_for_each_media_and_metric(plots: list[Plot]) -> None:
     assert [plot.name for plot in plots] == [
-        f"tiny-mixed-native-1-{media}-{metric}" for media in ("video", "image") for metric in ("psnr", "ssim")
+        f"tiny-mixed-paper-1-{media}-{metric}" for media in ("video", "image") for metric in ("psnr", "ssim")
     ]
 
 

@@ -23,7 +23,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_the_report_has_all_its_files_and_no_others(runs: dict[str, Path], tmp_path: Path) -> None:
     assert write_report(list(runs.values()), tmp_path / "new" / "report") == tmp_path / "new" / "report" / "index.html"
     plots = {
-        f"plots/tiny-mixed-native-1-{media}-{metric}.{suffix}"
+        f"plots/tiny-mixed-paper-1-{media}-{metric}.{suffix}"
         for media in ("video", "image")
         for metric in ("psnr", "ssim")
         for suffix in ("png", "svg")

@@ -40,16 +40,16 @@ def test_folder_and_result_file_mean_the_same_run(runs: dict[str, Path]) -> None
 def test_storage_is_told_apart_from_the_protocol(runs: dict[str, Path]) -> None:
     plain, stored = load_run(runs["means"]), load_run(runs["means-420"])
     assert (plain.storage, stored.storage) == ("none", "yuv420p")
-    assert plain.base_protocol == stored.base_protocol == "native/1"
+    assert plain.base_protocol == stored.base_protocol == "paper/1"
 
 
 def test_storage_is_found_in_the_label_alone(runs: dict[str, Path], change: Callable[..., Path]) -> None:
     def edit(result: dict[str, Any]) -> None:
-        result["dataset"]["protocol"] = "native/1+frames=17+storage=h264+x=2"
+        result["dataset"]["protocol"] = "paper/1+frames=17+storage=h264+x=2"
         del result["protocol"]
 
     run = load_run(change(runs["means"], edit))
-    assert (run.storage, run.base_protocol) == ("h264", "native/1+frames=17+x=2")
+    assert (run.storage, run.base_protocol) == ("h264", "paper/1+frames=17+x=2")
 
 
 def test_a_result_with_required_keys_only_is_enough(runs: dict[str, Path], change: Callable[..., Path]) -> None:

@@ -30,7 +30,7 @@ def test_csv_has_every_value_in_full_precision(groups: list[Group], runs: dict[s
     assert float(line["psnr"]) == written["psnr"]["value"]
     assert [float(line["ssim_low"]), float(line["ssim_high"])] == written["ssim"]["ci95"]
     assert float(line["bits_per_pixel"]) == written["bits_per_pixel"]["value"]
-    assert (line["dataset"], line["protocol"], line["storage"]) == ("tiny-mixed", "native/1", "none")
+    assert (line["dataset"], line["protocol"], line["storage"]) == ("tiny-mixed", "paper/1", "none")
     assert line["vocabulary"] == ""
     partial = [(line["tokenizer"], line["media"]) for line in lines if line["partial"] == "1"]
     assert partial == [("palette-D-1x4x4", "image")]
@@ -113,9 +113,9 @@ def test_digits() -> None:
 def test_a_metric_of_later_times_gets_its_column_unranked(runs: dict[str, Path], change: Callable[..., Path]) -> None:
     def edit(result: dict[str, Any]) -> None:
         for media in result["media"].values():
-            media["metrics"]["lpips"] = {"value": 0.1234, "unit": "", "ci95": [0.1, 0.15], "n": 4}
+            media["metrics"]["dreamsim"] = {"value": 0.1234, "unit": "", "ci95": [0.1, 0.15], "n": 4}
 
     groups = group_runs(load_runs([change(runs["means"], edit), runs["jpeg-q20"]]))
     text = markdown(groups)
-    assert "| PSNR (dB) | SSIM | lpips | Clips |" in text
+    assert "| PSNR (dB) | SSIM | dreamsim | Clips |" in text
     assert "| 0.123 [0.100, 0.150] |" in text

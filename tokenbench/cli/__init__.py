@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 import tokenbench
-from tokenbench.errors import TokenBenchError
+from tokenbench.errors import Problems, TokenBenchError
 
 EXIT_FAILED_CLIPS = 1
 EXIT_BAD_USAGE = 2
@@ -21,7 +21,9 @@ _COMMANDS = {
     "tokenize": ("tokenbench.cli.tokenize", "Turn videos and images into token files."),
     "detokenize": ("tokenbench.cli.detokenize", "Turn token files back into videos and images."),
     "compare": ("tokenbench.cli.compare", "Score a folder of reconstructions against its references."),
+    "drift": ("tokenbench.cli.drift", "Score one pair under every convention of PSNR and SSIM."),
     "report": ("tokenbench.cli.report", "Tables, plots and a page from the results of runs."),
+    "diff": ("tokenbench.cli.diff", "Do runs over the same clips differ? Differences, tests, ranks with ties."),
     "list": ("tokenbench.cli.list", "Show what there is: tokenizers, data sets, storages."),
     "weights": ("tokenbench.cli.weights", "List, verify, import and export the weights of tokenizers."),
 }
@@ -62,12 +64,17 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def run(arguments: list[str] | None = None) -> int:
-    """The exit code of a command: 0, 1 (some clips failed), 2 (bad usage or missing input) or 130 (interrupted)."""
+    """The exit code of a command.
+
+    0, 1 (some clips failed), 2 (bad usage or missing input), 3 (a limit of `diff` is broken) or 130 (interrupted).
+    """
     try:
         code: Any = command.main(arguments, prog_name="tokenbench", standalone_mode=False)
         return code if isinstance(code, int) else 0
     except click.ClickException as error:
         return _complain(error.format_message())
+    except Problems as error:
+        return _complain(*error.lines)
     except TokenBenchError as error:
         return _complain(str(error))
     except (KeyboardInterrupt, click.Abort):
@@ -79,6 +86,7 @@ def run(arguments: list[str] | None = None) -> int:
         return 0
 
 
-def _complain(message: str) -> int:
-    print("tokenbench: " + " ".join(message.split()), file=sys.stderr)
+def _complain(*messages: str) -> int:
+    for message in messages:
+        print("tokenbench: " + " ".join(message.split()), file=sys.stderr)
     return EXIT_BAD_USAGE

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from tokenbench.cli.options import DTYPES, settings_option, window_option
+from tokenbench.cli.options import DTYPES, metrics_option, network_option, settings_option, skip_option, window_option
 
 _STORAGES = ("none", "yuv444p", "yuv420p", "h264")
 
@@ -21,6 +21,16 @@ _STORAGES = ("none", "yuv444p", "yuv420p", "h264")
     metavar="NAME|FOLDER|TOML",
     help="Clips to score the tokenizer on.",
 )
+@metrics_option
+@click.option(
+    "--protocol",
+    default="paper",
+    show_default=True,
+    metavar="NAME",
+    help="By whose conventions PSNR and SSIM are computed; 'tokenbench list protocols' shows them.",
+)
+@network_option
+@skip_option
 @click.option("--weights", metavar="PATH", help="File or folder of weights; 'random' for an untrained network.")
 @click.option("--frames", type=click.IntRange(min=1), metavar="N", help="Only the first N frames of each clip.")
 @window_option
@@ -35,6 +45,13 @@ _STORAGES = ("none", "yuv444p", "yuv420p", "h264")
 @settings_option
 @click.option("--device", default="cpu", show_default=True, help="Torch device: cpu, cuda, cuda:1, ...")
 @click.option("--dtype", type=click.Choice(DTYPES), default="float32", show_default=True, help="Of the network.")
+@click.option(
+    "--tokens",
+    type=click.Choice(("off", "count", "code")),
+    default="count",
+    show_default=True,
+    help="Count how the tokens are used, and also write them with an entropy coder (slow) for their real rate.",
+)
 @click.option("--save-reconstructions", is_flag=True, help="Keep every reconstruction, losslessly, in OUT.")
 @click.option(
     "--out",
@@ -44,6 +61,10 @@ _STORAGES = ("none", "yuv444p", "yuv420p", "h264")
 def command(
     tokenizer: str,
     dataset: str,
+    metrics: tuple[str, ...],
+    protocol: str,
+    networks: dict[str, str],
+    skip_unavailable: bool,
     weights: str | None,
     frames: int | None,
     window: int | None,
@@ -52,34 +73,48 @@ def command(
     settings: dict[str, Any],
     device: str,
     dtype: str,
+    tokens: Any,
     save_reconstructions: bool,
     out: Path | None,
 ) -> int:
     """Reconstruct a data set with a tokenizer and score it.
 
-    Writes OUT/result.json and OUT/clips.csv. An interrupted run goes on where it stopped when the same command is
-    given again.
+    Writes OUT/result.json, OUT/clips.csv and OUT/frames.csv. An interrupted run goes on where it stopped when the same
+    command is given again.
     """
     import dataclasses
+    from collections import Counter
 
     import torch
 
     from tokenbench.cli.show import print_result
     from tokenbench.datasets.catalog import open_dataset
+    from tokenbench.evaluation.measures import prepare
     from tokenbench.evaluation.protocol import Protocol
     from tokenbench.evaluation.runner import Evaluation, evaluate, open_device
     from tokenbench.evaluation.windows import Compute
+    from tokenbench.metrics.conventions import find_convention
     from tokenbench.registry import load_tokenizer
 
+    convention = find_convention(protocol)
     clips = open_dataset(dataset)
     clips = dataclasses.replace(clips, clips=clips.clips[:limit])
     compute = Compute(open_device(device), getattr(torch, dtype))
+    measures = prepare(
+        metrics,
+        compute.device,
+        given=networks,
+        clips=Counter(clip.kind for clip in clips.clips),
+        skip_unavailable=skip_unavailable,
+    )
     run = Evaluation(
         tokenizer=load_tokenizer(tokenizer, weights=weights, device=compute.device, dtype=compute.dtype, **settings),
         dataset=clips,
-        protocol=Protocol(frames=frames, window=window, storage=storage),
+        protocol=Protocol.of(convention, measures, frames=frames, window=window, storage=storage),
         compute=compute,
         settings=settings,
+        measures=measures,
+        tokens=tokens,
         save_reconstructions=save_reconstructions,
     )
     out = out or Path("runs", f"{run.tokenizer.info.name}-{clips.name}-{run.fingerprint()[:8]}")

@@ -40,6 +40,30 @@ def datasets() -> None:
         click.echo(f"{name}  {path}")
 
 
+@command.command("metrics")
+def metrics() -> None:
+    """Everything that can be measured, and the trained networks that it needs."""
+    from tokenbench.metrics.catalog import IMPLIED, METRICS
+
+    better = {True: "higher", False: "lower", None: "-"}
+    rows = [
+        [info.name, info.over, info.media, better[info.higher_is_better], info.network or "-", info.definition]
+        for info in METRICS.values()
+        if info.name not in IMPLIED
+    ]
+    header = ["name", "over", "media", "better", "network", "definition"]
+    click.echo(table([header, *rows], numeric=[False] * len(header)))
+
+
+@command.command("protocols")
+def protocols() -> None:
+    """By whose conventions PSNR and SSIM can be computed."""
+    from tokenbench.metrics.conventions import CONVENTIONS
+
+    rows = [[convention.label, convention.tool] for convention in CONVENTIONS.values()]
+    click.echo(table([["name", "reproduces"], *rows], numeric=[False, False]))
+
+
 def _row(info: TokenizerInfo) -> list[str]:
     if info.vocabulary:
         token = f"1 of {info.vocabulary}"

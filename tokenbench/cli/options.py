@@ -47,6 +47,49 @@ def _is_plain(value: Any) -> bool:
     return isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value))
 
 
+def _split_names(context: click.Context, parameter: click.Parameter, given: str) -> tuple[str, ...]:
+    """Names with commas between them."""
+    names = tuple(name.strip() for name in given.split(",") if name.strip())
+    if not names:
+        raise click.BadParameter("names no metric; 'tokenbench list metrics' shows them")
+    return names
+
+
+def _parse_networks(context: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
+    """NAME=PATH texts as a dictionary."""
+    networks: dict[str, str] = {}
+    for text in given:
+        name, equals, path = text.partition("=")
+        if not equals or not name or not path:
+            raise click.BadParameter(f"{text!r} is not NAME=PATH")
+        networks[name] = path
+    return networks
+
+
+metrics_option = click.option(
+    "--metrics",
+    default="psnr,ssim",
+    show_default=True,
+    metavar="NAME,...",
+    callback=_split_names,
+    help="What to measure; 'tokenbench list metrics' shows all there is.",
+)
+
+network_option = click.option(
+    "--network",
+    "networks",
+    multiple=True,
+    metavar="NAME=PATH",
+    callback=_parse_networks,
+    help="File of a trained network that metrics stand on; may be given several times.",
+)
+
+skip_option = click.option(
+    "--skip-unavailable",
+    is_flag=True,
+    help="Leave out metrics that cannot be measured here; the result marks them.",
+)
+
 settings_option = click.option(
     "--set",
     "settings",

@@ -13,7 +13,12 @@ if TYPE_CHECKING:
     from tokenbench.evaluation.result import MetricValue, Result
     from tokenbench.tokens.batch import Outcome
 
-_DIGITS = {"psnr": 3, "ssim": 5, "bits_per_pixel": 4, "seam": 3}
+_DIGITS = {
+    **dict.fromkeys(("psnr", "psnr-frame", "psnr-uint8wrap", "seam"), 3),
+    **dict.fromkeys(("ssim", "ms-ssim"), 5),
+    "bits_per_pixel": 4,
+    "vmaf": 2,
+}
 _MEDIA = {"video": "videos", "image": "photographs"}
 
 
@@ -34,10 +39,10 @@ def print_clips(records: Sequence[ClipRecord]) -> None:
     """One line a clip."""
     if not records:
         return
-    metrics = list(records[0].values)
+    metrics = list(dict.fromkeys(name for record in records for name in record.values))
     rows = [["clip", "frames", "size", *metrics]]
     for record in records:
-        values = [f"{record.values[name]:.{_DIGITS.get(name, 4)}f}" for name in metrics]
+        values = [_number(name, record.values[name]) if name in record.values else "-" for name in metrics]
         rows.append([record.clip, str(record.frames), f"{record.width}x{record.height}", *values])
     click.echo(table(rows, numeric=[False, True, True, *[True] * len(metrics)]))
 
@@ -50,8 +55,25 @@ def print_result(result: Result) -> None:
     click.echo(f"{result['tokenizer']['name']} on {result['dataset']['name']} ({result['dataset']['protocol']})")
     if len(rows) > 1:
         click.echo(table(rows, numeric=[False, False, True, True, False]))
+    for over, metrics in sections:
+        for name, value in metrics.items():
+            if warning := value.get("warning"):
+                click.echo(f"{name} over {over}: {warning}", err=True)
+    for name, reason in result["unavailable"].items():
+        click.echo(f"unavailable: {name}: {reason}", err=True)
+    for metric, reasons in _skipped(result).items():
+        more = f" (and {len(reasons) - 1} clips more)" if len(reasons) > 1 else ""
+        click.echo(f"no {metric} of {reasons[0]}{more}", err=True)
     for failure in result["failed"]:
         click.echo(f"failed: {failure['clip']}: {failure['error']}", err=True)
+
+
+def _skipped(result: Result) -> dict[str, list[str]]:
+    """Clip and reason, by metric."""
+    reasons: dict[str, list[str]] = {}
+    for skipped in result["skipped"]:
+        reasons.setdefault(skipped["metric"], []).append(f"{skipped['clip']}: {skipped['reason']}")
+    return reasons
 
 
 def print_outcome(outcome: Outcome, out: Path) -> None:
@@ -63,9 +85,13 @@ def print_outcome(outcome: Outcome, out: Path) -> None:
 
 
 def _cells(name: str, value: MetricValue) -> list[str]:
-    digits = _DIGITS.get(name, 4)
     mean, (low, high) = value["value"], value["ci95"]
     if mean is None or low is None or high is None:
         return [name, "-", "-", value["unit"]]
-    interval = f"[{low:.{digits}f}, {high:.{digits}f}]" if value["n"] > 1 else "-"
-    return [name, f"{mean:.{digits}f}", interval, "" if value["unit"] == "1" else value["unit"]]
+    interval = f"[{_number(name, low)}, {_number(name, high)}]" if value["n"] > 1 else "-"
+    return [name, _number(name, mean), interval, "" if value["unit"] == "1" else value["unit"]]
+
+
+def _number(name: str, value: float) -> str:
+    """With the digits that a reader wants: a fixed number of decimals where that is known, else four significant."""
+    return f"{value:.{_DIGITS[name]}f}" if name in _DIGITS else f"{value:.4g}"

@@ -25,6 +25,7 @@ class Entry:
     Args:
         file: path inside the installed package, or relative to the manifest where no package is named.
         package: the Python package (by its distribution name) that carries the file.
+        source: the video or take that it was cut from; clips of one source are not independent of each other.
         license, credit: of the clip, as its publisher states them.
     """
 
@@ -39,6 +40,7 @@ class Entry:
     frames: int = 1
     fps: float = 0.0
     package: str = ""
+    source: str = ""
     license: str
     credit: str
 
@@ -117,6 +119,7 @@ def _clip(manifest: Path, entry: Entry) -> Clip:
         fps=entry.fps,
         height=entry.height,
         width=entry.width,
+        source=entry.source,
     )
 
 

@@ -6,10 +6,10 @@ No tokenizer runs here, and torch is not imported.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,13 +17,28 @@ from tqdm import tqdm
 
 from tokenbench.datasets.folder import media_files, media_kind
 from tokenbench.errors import ClipError, TokenBenchError
+from tokenbench.evaluation.aligned import aligned
+from tokenbench.evaluation.attachments import Attachments
 from tokenbench.evaluation.environment import environment
+from tokenbench.evaluation.measures import DEFAULT_MEASURES, Measures
+from tokenbench.evaluation.meters import ClipMeters, ScoredClip
 from tokenbench.evaluation.protocol import Protocol
 from tokenbench.evaluation.record import ClipRecord
-from tokenbench.evaluation.result import SCHEMA, DatasetSection, Failure, Result, by_media, summaries
+from tokenbench.evaluation.result import (
+    SCHEMA,
+    DatasetSection,
+    Failure,
+    Result,
+    add_sets,
+    by_media,
+    skipped_metrics,
+    summaries,
+)
+from tokenbench.evaluation.sets import score_sets
+from tokenbench.evaluation.stored_alike import stored_alike
 from tokenbench.media.clip import Clip, chunk_frames
 from tokenbench.media.prefetch import prefetch
-from tokenbench.metrics import PixelScores
+from tokenbench.metrics.conventions import CONVENTIONS, Convention
 
 Frames = NDArray[np.uint8]
 
@@ -36,29 +51,49 @@ class Comparison:
     records: list[ClipRecord]
 
 
-def compare(reference: Path, reconstruction: Path, *, frames: int | None = None) -> Comparison:
-    """PSNR and SSIM of every pair of files.
+def compare(
+    reference: Path,
+    reconstruction: Path,
+    *,
+    frames: int | None = None,
+    measures: Measures = DEFAULT_MEASURES,
+    convention: Convention = CONVENTIONS["paper"],
+) -> Comparison:
+    """Measure every pair of files.
 
     Args:
         reference: a folder of videos or images, or one file.
         reconstruction: likewise; files are paired by their name without suffix.
         frames: only the first so many of each pair.
+        measures: what is measured.
+        convention: of PSNR and SSIM.
 
     Raises:
         TokenBenchError: a folder is missing or empty, or the names do not match.
     """
     pairs = pair_files(reference, reconstruction)
+    protocol = Protocol.of(convention, measures, frames=frames)
     records: list[ClipRecord] = []
     failed: list[Failure] = []
-    with tqdm(pairs.items(), desc="compare", unit="clip", dynamic_ncols=True) as progress:
-        for name, (original, copy) in progress:
-            progress.set_postfix_str(name)
-            try:
-                records.append(score_pair(name, original, copy, frames=frames))
-            except ClipError as error:
-                failed.append(Failure(clip=name, error=str(error)))
-                progress.write(f"failed: {name}: {error}")
-    return Comparison(_result(reference, pairs, records, failed, Protocol(name="compare", frames=frames)), records)
+    with TemporaryDirectory(prefix="tokenbench-") as folder:
+        attachments = Attachments(Path(folder))
+        with tqdm(pairs.items(), desc="compare", unit="clip", dynamic_ncols=True) as progress:
+            for name, (original, copy) in progress:
+                progress.set_postfix_str(name)
+                try:
+                    scored = score_pair(name, original, copy, protocol, measures)
+                except ClipError as error:
+                    failed.append(Failure(clip=name, error=str(error)))
+                    progress.write(f"failed: {name}: {error}")
+                    continue
+                records.append(replace(scored.record, attached=attachments.append(scored.attached)))
+        result = _result(reference, pairs, records, failed, protocol, measures)
+        numbers = {name: number for number, name in enumerate(pairs)}
+        for kind in result["media"]:
+            chosen = [record for record in records if record.kind == kind]
+            sets = score_sets(measures, chosen, attachments, numbers, kind)
+            add_sets(result, kind, sets.metrics, sets.unavailable)
+    return Comparison(result, records)
 
 
 def pair_files(reference: Path, reconstruction: Path) -> dict[str, tuple[Path, Path]]:
@@ -86,7 +121,9 @@ def pair_files(reference: Path, reconstruction: Path) -> dict[str, tuple[Path, P
     return {originals[stem][0]: (originals[stem][1], copies[stem][1]) for stem in originals}
 
 
-def score_pair(name: str, reference: Path, reconstruction: Path, *, frames: int | None = None) -> ClipRecord:
+def score_pair(
+    name: str, reference: Path, reconstruction: Path, protocol: Protocol, measures: Measures = DEFAULT_MEASURES
+) -> ScoredClip:
     """Decode both files side by side and measure them, in memory that does not grow with their length.
 
     Raises:
@@ -99,32 +136,16 @@ def score_pair(name: str, reference: Path, reconstruction: Path, *, frames: int 
             f"{reference} is {original.width}x{original.height} and {reconstruction} is {copy.width}x{copy.height}; "
             "a pair must have one size"
         )
-    scores = PixelScores()
     size = chunk_frames(original.height, original.width)
     with (
-        closing(prefetch(original.chunks(size, frames=frames))) as left,
-        closing(prefetch(copy.chunks(size, frames=frames))) as right,
+        closing(prefetch(original.chunks(size, frames=protocol.frames))) as left,
+        closing(prefetch(copy.chunks(size, frames=protocol.frames))) as right,
+        ClipMeters(measures, protocol, original) as meters,
     ):
-        for one, other in _aligned(left, right, reference, reconstruction):
-            scores.update(one, other)
-    return ClipRecord.of(original, scores.frames, scores.values())
-
-
-def _aligned(
-    left: Iterator[Frames], right: Iterator[Frames], reference: Path, reconstruction: Path
-) -> Iterator[tuple[Frames, Frames]]:
-    """Chunks of both, which end together."""
-    count = 0
-    while True:
-        one, other = next(left, None), next(right, None)
-        lengths = [0 if chunk is None else len(chunk) for chunk in (one, other)]
-        if lengths[0] != lengths[1]:
-            shorter = (reference, reconstruction)[lengths[0] > lengths[1]]
-            raise ClipError(f"{shorter} ends after {count + min(lengths)} frames, before its pair; re-encode it whole")
-        if one is None or other is None:
-            return
-        count += len(one)
-        yield one, other
+        pairs = aligned(left, right, reference, reconstruction)
+        for pair in stored_alike(pairs, protocol.convention.storage, original):
+            meters.update(*pair)
+        return meters.scored()
 
 
 def _by_stem(folder: Path) -> dict[str, tuple[str, Path]]:
@@ -153,6 +174,7 @@ def _result(
     records: list[ClipRecord],
     failed: list[Failure],
     protocol: Protocol,
+    measures: Measures,
 ) -> Result:
     listing = "".join(f"{name}\t{original.stat().st_size}\n" for name, (original, _) in pairs.items())
     return Result(
@@ -168,6 +190,8 @@ def _result(
         protocol=protocol.as_dict(),
         metrics=summaries(records),
         media=by_media(records),
+        unavailable=dict(measures.unavailable),
+        skipped=skipped_metrics(records),
         failed=failed,
         samples=[],
         environment=environment(),

@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
 from tokenbench.errors import TokenBenchError
+from tokenbench.evaluation.attachments import Attachments
 from tokenbench.evaluation.record import ClipRecord
 from tokenbench.files import cannot_write
 
@@ -23,7 +26,8 @@ def fingerprint(configuration: dict[str, Any]) -> str:
 class Journal:
     """`journal.jsonl` in a run's folder: a header with the run's fingerprint, then a line for each finished clip.
 
-    Holding it locks the folder. A last line that was cut by a crash is dropped.
+    What is too large for a line lies in `attached/`. Holding a journal locks the folder. A last line that was cut by
+    a crash is dropped, and so are attachments that no line speaks of.
 
     Raises:
         TokenBenchError: the folder belongs to another run, is in use, or cannot be written.
@@ -31,6 +35,7 @@ class Journal:
 
     def __init__(self, out: Path, digest: str) -> None:
         self._path = out / "journal.jsonl"
+        self.attachments = Attachments(out / "attached")
         try:
             out.mkdir(parents=True, exist_ok=True)
             self._lock = FileLock(out / ".lock")
@@ -43,12 +48,14 @@ class Journal:
             raise cannot_write(out, error) from error
         try:
             self.records = self._resume(digest)
+            self.attachments.cut(record.attached for record in self.records.values())
         except BaseException:
             self._lock.release()
             raise
 
-    def add(self, record: ClipRecord) -> None:
-        """Keep a finished clip; it is on disk when this returns."""
+    def add(self, record: ClipRecord, attached: Mapping[str, bytes]) -> None:
+        """Keep a finished clip and its attachments, by kind; they are on disk when this returns."""
+        record = replace(record, attached=self.attachments.append(attached))
         self.records[record.clip] = record
         self._append(record.as_dict())
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from typing import Any
+
+from tokenbench.errors import TokenBenchError
+from tokenbench.evaluation.measures import Measures
+from tokenbench.metrics.conventions import CONVENTIONS, Convention
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -11,38 +16,83 @@ class Protocol:
     """How clips are prepared, reconstructed, stored and scored.
 
     Args:
-        name, version: of the set of defaults that the other fields deviate from.
+        convention: how 8-bit frames become PSNR and SSIM; its name and version are the protocol's.
         frames: only the first so many of each clip; None takes all.
         window: cut clips into independent windows of so many frames; None takes the tokenizer's own stream, or else
             the window of its card.
         storage: what a reconstruction goes through before it is scored (`tokenbench.evaluation.storage`).
-        quantisation, psnr, ssim, mean, interval: definitions, in words.
+        definitions: of the metrics that are measured, by name, in words.
+        networks: that they stand on: name -> `NetworkFile.as_dict()`.
+        mean, interval: definitions, in words; values of sets say themselves how their interval was made.
     """
 
-    name: str = "native"
-    version: int = 1
+    convention: Convention = CONVENTIONS["paper"]
     frames: int | None = None
     window: int | None = None
     storage: str = "none"
-    quantisation: str = "floor(clip((y + 1) / 2, 0, 1) * 255 + 0.5), float32"
-    psnr: str = "20 log10(255 / (sqrt(MSE) + float32 eps)); one MSE over all frames, pixels and channels of a clip"
-    ssim: str = (
-        "scikit-image structural_similarity per frame, mean over frames: data_range 255, uniform 7x7 window, "
-        "sample covariance, K1 0.01, K2 0.03, mean over channels"
-    )
+    definitions: Mapping[str, str] = field(default_factory=dict)
+    networks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     mean: str = "plain mean of the clips' values"
-    interval: str = "95 % percentile bootstrap over clips, 10000 resamples, seed 0"
+    interval: str = (
+        "95 % percentile bootstrap over clips (over sources, where clips share one), 10000 resamples, seed 0"
+    )
+
+    @classmethod
+    def of(cls, convention: Convention, measures: Measures, **choices: Any) -> Protocol:
+        """The protocol of a run.
+
+        Args:
+            convention: of PSNR and SSIM.
+            measures: what is measured.
+            choices: further fields.
+
+        Raises:
+            TokenBenchError: the convention does not quantise, which only PSNR and SSIM can do without.
+        """
+        definitions = dict(measures.definitions)
+        if convention != CONVENTIONS["paper"]:
+            definitions |= dict.fromkeys(_BY_CONVENTION, f"{convention.label}: {convention.tool}")
+        others = [name for name in measures.names if name not in _BY_CONVENTION]
+        if convention.quantisation == "none" and others:
+            raise TokenBenchError(
+                f"the protocol {convention.name} scores frames that are not quantised, of which only PSNR and SSIM are "
+                f"defined; leave {', '.join(others)} out of --metrics"
+            )
+        return cls(convention=convention, definitions=definitions, networks=measures.described_networks, **choices)
 
     @property
     def label(self) -> str:
-        """`native/1`, and whatever deviates from its defaults: `native/1+frames=17+storage=h264`."""
+        """`paper/1`, and what deviates from its defaults: `paper/1+frames=17+storage=h264`.
+
+        A network whose file is not known to be the published one is named with its digest: what it measures is
+        comparable with itself alone.
+        """
         changed = [
-            f"+{field.name}={getattr(self, field.name)}"
-            for field in fields(self)
-            if field.name not in ("name", "version") and getattr(self, field.name) != field.default
+            f"+{name}={getattr(self, name)}"
+            for name in ("frames", "window", "storage")
+            if getattr(self, name) != _DEFAULTS[name]
         ]
-        return f"{self.name}/{self.version}" + "".join(changed)
+        own = [f"+{name}={network['sha256'][:8]}" for name, network in self.networks.items() if not network["verified"]]
+        return self.convention.label + "".join(changed + own)
+
+    @property
+    def is_paper(self) -> bool:
+        """Whether PSNR and SSIM are the published ones, of 8-bit frames as the tokenizer gives them."""
+        return self.convention == CONVENTIONS["paper"]
 
     def as_dict(self) -> dict[str, Any]:
         """For `result.json`."""
-        return asdict(self)
+        own = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {
+            "name": self.convention.name,
+            "version": self.convention.version,
+            **own,
+            "convention": self.convention.as_dict(),
+            "definitions": dict(self.definitions),
+            "networks": {name: dict(network) for name, network in self.networks.items()},
+        }
+
+
+_BY_CONVENTION = ("psnr", "ssim")
+
+_DEFAULTS = {each.name: each.default for each in fields(Protocol)}

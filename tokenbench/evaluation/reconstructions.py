@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any
 
 from tokenbench.errors import TokenBenchError
+from tokenbench.evaluation.frames import as_array
 from tokenbench.files import whole_file
 from tokenbench.media.clip import Clip
 from tokenbench.media.image import write_png
@@ -46,8 +45,9 @@ class ReconstructionWriter:
         self._stack = ExitStack()
         self._video: LosslessWriter | None = None
 
-    def update(self, reference: NDArray[np.uint8], reconstruction: NDArray[np.uint8]) -> None:
-        """Append the next frames, uint8 T x H x W x 3."""
+    def update(self, reference: Any, reconstruction: Any) -> None:
+        """Append the next frames, uint8 T x H x W x 3, an array or a tensor."""
+        reconstruction = as_array(reconstruction)
         if self._clip.kind == "image":
             write_png(self._path, reconstruction[0])
             return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -18,33 +18,48 @@ class ClipRecord:
     """One row of `clips.csv`.
 
     Args:
+        source: the video or take that the clip was cut from, where other clips may share it; empty for its own.
         frames: that were scored.
         fps: 0 for a photograph.
         values: by metric, in the units of `tokenbench.metrics.METRICS`.
+        squared_errors: sum over each frame's values; empty where the protocol does not score 8-bit frames.
+        skipped: metrics that the clip has no value for, and why.
+        attached: bytes that it left in the run's attachments, by kind.
     """
 
     clip: str
     domain: str
     kind: MediaKind
+    source: str = ""
     frames: int
     height: int
     width: int
     fps: float
     values: dict[str, float]
+    squared_errors: list[int] = field(default_factory=list)
+    skipped: dict[str, str] = field(default_factory=dict)
+    attached: dict[str, int] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, clip: Clip, frames: int, values: dict[str, float]) -> ClipRecord:
+    def of(cls, clip: Clip, frames: int, values: dict[str, float], **more: Any) -> ClipRecord:
         """The record of a clip whose size and rate are known, of which so many frames were scored."""
         return cls(
             clip=clip.id,
             domain=clip.domain,
             kind=clip.kind,
+            source=clip.source,
             frames=frames,
             height=clip.height,
             width=clip.width,
             fps=clip.fps,
             values=values,
+            **more,
         )
+
+    @property
+    def cluster(self) -> str:
+        """Clips of one cluster are not independent of each other, and are resampled together."""
+        return self.source or self.clip
 
     def as_dict(self) -> dict[str, Any]:
         """For the journal."""
@@ -52,6 +67,10 @@ class ClipRecord:
 
 
 def clips_csv(records: Sequence[ClipRecord], metrics: Sequence[str]) -> str:
-    """The text of `clips.csv`: one row a clip, one column a metric; empty where a clip lacks it."""
-    rows = [{column: getattr(record, column) for column in CLIP_COLUMNS} | record.values for record in records]
-    return pd.DataFrame(rows, columns=[*CLIP_COLUMNS, *metrics]).to_csv(index=False, lineterminator="\n")
+    """The text of `clips.csv`: one row a clip, one column a metric; empty where a clip lacks it.
+
+    A column `source` stands where some clip names one.
+    """
+    columns = [*CLIP_COLUMNS[:2], *(["source"] if any(record.source for record in records) else []), *CLIP_COLUMNS[2:]]
+    rows = [{column: getattr(record, column) for column in columns} | record.values for record in records]
+    return pd.DataFrame(rows, columns=[*columns, *metrics]).to_csv(index=False, lineterminator="\n")

@@ -3,25 +3,43 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
+
+import pandas as pd
 
 from tokenbench.evaluation.record import ClipRecord, clips_csv
 from tokenbench.files import write_text
+from tokenbench.media.clip import MediaKind
 from tokenbench.metrics import METRICS
+from tokenbench.metrics.phases import psnr_series
+from tokenbench.metrics.pixel import CHANNELS
 from tokenbench.statistics import summarise
 
 SCHEMA = "tokenbench.result/1"
 
+KINDS: tuple[MediaKind, ...] = ("video", "image")
+
 
 class MetricValue(TypedDict):
-    """A data set's value: mean over `n` clips with its 95 % interval; null where no clip has one."""
+    """A data set's value with its 95 % interval: a mean over `n` clips, or one value of a set of `n` samples.
+
+    Null where no clip has one. Values of sets have more to say (`tokenbench.metrics.sets`).
+    """
 
     value: float | None
     unit: str
     ci95: list[float | None]
     n: int
+    clusters: NotRequired[int]
+    features: NotRequired[int]
+    rank: NotRequired[int]
+    standard_error: NotRequired[float | None]
+    method: NotRequired[str]
+    infinity: NotRequired[float | None]
+    infinity_missing: NotRequired[str | None]
+    warning: NotRequired[str | None]
 
 
 class Failure(TypedDict):
@@ -31,12 +49,35 @@ class Failure(TypedDict):
     error: str
 
 
+class Skipped(TypedDict):
+    """A metric that one clip has no value for."""
+
+    clip: str
+    metric: str
+    reason: str
+
+
+class DomainSection(TypedDict):
+    """The values over the clips of one domain."""
+
+    clips: int
+    metrics: dict[str, MetricValue]
+
+
 class MediaSection(TypedDict):
-    """The same values over the video clips alone, or over the photographs alone."""
+    """The same values over the video clips alone, or over the photographs alone.
+
+    `domains` stands where there is more than one; `phases` (`tokenbench.metrics.phases`) where a tokenizer compresses
+    time; `tokens` (`tokenbench.metrics.tokens`) where they could be seen; `unavailable` says why a metric has no value.
+    """
 
     clips: int
     frames: int
     metrics: dict[str, MetricValue]
+    domains: NotRequired[dict[str, DomainSection]]
+    phases: NotRequired[dict[str, Any]]
+    tokens: NotRequired[dict[str, Any]]
+    unavailable: NotRequired[dict[str, str]]
 
 
 class DatasetSection(TypedDict):
@@ -50,7 +91,11 @@ class DatasetSection(TypedDict):
 
 
 class Result(TypedDict):
-    """Everything that a report needs, and that traces a number to what made it."""
+    """Everything that a report needs, and that traces a number to what made it.
+
+    `metrics` is over all clips; set metrics stand there only where all clips are of one kind. `unavailable` says which
+    metrics were asked for and could not be measured, and why.
+    """
 
     schema: str
     tokenizer: dict[str, Any]
@@ -58,34 +103,69 @@ class Result(TypedDict):
     protocol: dict[str, Any]
     metrics: dict[str, MetricValue]
     media: dict[str, MediaSection]
+    unavailable: dict[str, str]
+    skipped: list[Skipped]
     failed: list[Failure]
     samples: list[dict[str, Any]]
     environment: dict[str, Any]
 
 
-def metric_names(records: Sequence[ClipRecord]) -> list[str]:
+def metric_names(records: Collection[ClipRecord]) -> list[str]:
     """Metrics that some clip has, in the catalogue's order; PSNR and SSIM always."""
-    return [name for name in METRICS if name in ("psnr", "ssim") or any(name in record.values for record in records)]
+    present = {"psnr", "ssim"}.union(*(record.values for record in records))
+    return [name for name in METRICS if name in present]
 
 
 def summaries(records: Sequence[ClipRecord]) -> dict[str, MetricValue]:
-    """Mean, interval and number of clips, by metric."""
-    return {
-        name: summarise([r.values[name] for r in records if name in r.values], METRICS[name].unit).as_dict()  # type: ignore[misc]
-        for name in metric_names(records)
-    }
+    """Mean, interval and number of clips, by metric; clips of one source are resampled together."""
+    return {name: _summary(name, [r for r in records if name in r.values]) for name in metric_names(records)}
+
+
+def _summary(name: str, records: Sequence[ClipRecord]) -> MetricValue:
+    clusters = [record.cluster for record in records]
+    values = [record.values[name] for record in records]
+    return summarise(values, METRICS[name].unit, clusters=clusters).as_dict()  # type: ignore[return-value]
 
 
 def by_media(records: Sequence[ClipRecord]) -> dict[str, MediaSection]:
     """The summaries apart for videos and photographs, which no mean should mix unseen."""
     sections: dict[str, MediaSection] = {}
-    for kind in ("video", "image"):
+    for kind in KINDS:
         chosen = [record for record in records if record.kind == kind]
-        if chosen:
-            sections[kind] = MediaSection(
-                clips=len(chosen), frames=sum(record.frames for record in chosen), metrics=summaries(chosen)
-            )
+        if not chosen:
+            continue
+        sections[kind] = MediaSection(
+            clips=len(chosen), frames=sum(record.frames for record in chosen), metrics=summaries(chosen)
+        )
+        domains = sorted({record.domain for record in chosen})
+        if len(domains) > 1:
+            sections[kind]["domains"] = {domain: _domain(chosen, domain) for domain in domains}
     return sections
+
+
+def _domain(records: Sequence[ClipRecord], domain: str) -> DomainSection:
+    chosen = [record for record in records if record.domain == domain]
+    return DomainSection(clips=len(chosen), metrics=summaries(chosen))
+
+
+def skipped_metrics(records: Iterable[ClipRecord]) -> list[Skipped]:
+    """Which clips have no value for which metrics."""
+    return [
+        Skipped(clip=record.clip, metric=metric, reason=reason)
+        for record in records
+        for metric, reason in record.skipped.items()
+    ]
+
+
+def add_sets(result: Result, kind: str, metrics: Mapping[str, Any], unavailable: Mapping[str, str]) -> None:
+    """Put the values of sets beside the means over clips."""
+    section = result["media"][kind]
+    section["metrics"] |= metrics
+    if unavailable:
+        section["unavailable"] = dict(unavailable)
+        result["unavailable"] |= unavailable
+    if len(result["media"]) == 1:
+        result["metrics"] |= metrics
 
 
 def write_result(path: Path, result: Result) -> None:
@@ -96,3 +176,18 @@ def write_result(path: Path, result: Result) -> None:
 def write_clips(path: Path, records: Sequence[ClipRecord]) -> None:
     """Write `clips.csv`, whole or not at all."""
     write_text(path, clips_csv(records, metric_names(records)))
+
+
+def write_frames(path: Path, records: Sequence[ClipRecord]) -> None:
+    """Write `frames.csv`, PSNR by frame of every video, whole or not at all."""
+    parts = [
+        pd.DataFrame({"clip": record.clip, "frame": range(record.frames), "psnr": _series(record)})
+        for record in records
+        if record.kind == "video" and record.squared_errors
+    ]
+    table = pd.concat(parts) if parts else pd.DataFrame(columns=["clip", "frame", "psnr"])
+    write_text(path, table.to_csv(index=False, lineterminator="\n", float_format="%.4f"))
+
+
+def _series(record: ClipRecord) -> list[float]:
+    return psnr_series(record.squared_errors, record.height * record.width * CHANNELS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -14,9 +14,12 @@ from tqdm import tqdm
 import tokenbench
 from tokenbench.datasets.dataset import Dataset
 from tokenbench.errors import OutputError, TokenBenchError
+from tokenbench.evaluation.attachments import Attachments
 from tokenbench.evaluation.environment import environment
 from tokenbench.evaluation.guard import provenance_of
 from tokenbench.evaluation.journal import Journal, fingerprint
+from tokenbench.evaluation.measures import DEFAULT_MEASURES, Measures
+from tokenbench.evaluation.meters import ScoredClip
 from tokenbench.evaluation.protocol import Protocol
 from tokenbench.evaluation.reconstructions import ReconstructionWriter, refuse_equal_names
 from tokenbench.evaluation.record import ClipRecord
@@ -25,16 +28,23 @@ from tokenbench.evaluation.result import (
     DatasetSection,
     Failure,
     Result,
+    add_sets,
     by_media,
+    skipped_metrics,
     summaries,
     write_clips,
+    write_frames,
     write_result,
 )
-from tokenbench.evaluation.samples import SampleFrame, keep_samples
+from tokenbench.evaluation.samples import SampleFrame, keep_samples, thin_samples
 from tokenbench.evaluation.score import Observer, score_clip
-from tokenbench.evaluation.streams import streams_itself, window_used
+from tokenbench.evaluation.sets import score_sets
+from tokenbench.evaluation.streams import refuse_float_frames, streams_itself, window_used
+from tokenbench.evaluation.token_meter import TokenWork, summarise_tokens
 from tokenbench.evaluation.windows import Compute
 from tokenbench.media.clip import Clip
+from tokenbench.metrics.phases import mean_phases, phases
+from tokenbench.metrics.pixel import CHANNELS
 from tokenbench.progress import FrameCounter
 from tokenbench.tokenizer import Tokenizer
 
@@ -52,6 +62,8 @@ class Evaluation:
         protocol: how they are scored.
         compute: device and dtype.
         settings: that the tokenizer was loaded with.
+        measures: what is measured.
+        tokens: what is made of the tokens, where they can be seen.
         save_reconstructions: keep every reconstruction in the run's folder, losslessly.
     """
 
@@ -60,6 +72,8 @@ class Evaluation:
     protocol: Protocol
     compute: Compute
     settings: Mapping[str, Any] = field(default_factory=dict)
+    measures: Measures = DEFAULT_MEASURES
+    tokens: TokenWork = "count"
     save_reconstructions: bool = False
 
     def fingerprint(self) -> str:
@@ -71,51 +85,69 @@ class Evaluation:
                 "dataset": [self.dataset.manifest_sha256, [clip.id for clip in self.dataset.clips]],
                 "protocol": self.protocol.as_dict(),
                 "compute": [self.compute.device.type, str(self.compute.dtype)],
+                "tokens": self.tokens,
                 "save_reconstructions": self.save_reconstructions,
             }
         )
 
 
 def evaluate(run: Evaluation, out: Path) -> Result:
-    """Score every clip and write `result.json` and `clips.csv` to `out`.
+    """Score every clip and write `result.json`, `clips.csv` and `frames.csv` to `out`.
 
     A clip that fails is listed, and the others go on. What an interrupted run has finished is not done again.
 
     Raises:
-        TokenBenchError: `out` belongs to another run, is in use, or cannot be written.
+        TokenBenchError: `out` belongs to another run, is in use, or cannot be written; the protocol does not apply to
+            the tokenizer.
     """
     if run.save_reconstructions:
         refuse_equal_names(run.dataset.clips)
+    refuse_float_frames(
+        run.tokenizer,
+        run.protocol.convention.quantisation,
+        window=run.protocol.window,
+        storage=run.protocol.storage,
+    )
+    numbers = {clip.id: number for number, clip in enumerate(run.dataset.clips)}
     with Journal(out, run.fingerprint()) as journal:
-        failed = _score_all(run, journal, out)
+        failed = _score_all(run, journal, out, numbers)
         records = [journal.records[clip.id] for clip in run.dataset.clips if clip.id in journal.records]
-        numbers = {clip.id: number for number, clip in enumerate(run.dataset.clips)}
         samples = keep_samples(out, out / SAMPLES, numbers, records)
         result = _result(run, records, failed, samples)
+        for kind, section in result["media"].items():
+            journalled = [record for record in journal.records.values() if record.kind == kind]
+            sets = score_sets(run.measures, journalled, journal.attachments, numbers, kind)
+            add_sets(result, kind, sets.metrics, sets.unavailable)
+            _add_tokens(result, kind, journalled, journal.attachments)
+            if profile := _phases(run, journalled):
+                section["phases"] = profile
         write_clips(out / "clips.csv", records)
+        write_frames(out / "frames.csv", records)
         write_result(out / "result.json", result)
     return result
 
 
-def _score_all(run: Evaluation, journal: Journal, out: Path) -> list[Failure]:
+def _score_all(run: Evaluation, journal: Journal, out: Path, numbers: dict[str, int]) -> list[Failure]:
     failed: list[Failure] = []
-    clips = list(enumerate(run.dataset.clips))
-    with tqdm(clips, desc=run.tokenizer.info.name, unit="clip", dynamic_ncols=True) as progress:
-        for number, clip in progress:
+    with tqdm(run.dataset.clips, desc=run.tokenizer.info.name, unit="clip", dynamic_ncols=True) as progress:
+        for clip in progress:
             if clip.id in journal.records:
                 continue
             progress.set_postfix_str(clip.id)
             try:
-                journal.add(_score_one(run, clip, number, out, progress.set_postfix_str))
+                scored = _score_one(run, clip, numbers[clip.id], out, progress.set_postfix_str)
             except OutputError:
                 raise
             except TokenBenchError as error:
                 failed.append(Failure(clip=clip.id, error=str(error)))
                 progress.write(f"failed: {clip.id}: {error}")
+                continue
+            journal.add(scored.record, scored.attached)
+            thin_samples(out / SAMPLES, numbers, journal.records.values())
     return failed
 
 
-def _score_one(run: Evaluation, clip: Clip, number: int, out: Path, say: Callable[[str], None]) -> ClipRecord:
+def _score_one(run: Evaluation, clip: Clip, number: int, out: Path, say: Callable[[str], None]) -> ScoredClip:
     probed = clip.probed()
     frames = min(probed.frames, run.protocol.frames or probed.frames)
     sample = SampleFrame(frames // 2)
@@ -123,9 +155,33 @@ def _score_one(run: Evaluation, clip: Clip, number: int, out: Path, say: Callabl
         observers: list[Observer] = [sample, FrameCounter(clip.id, frames, say)]
         if run.save_reconstructions:
             observers.append(stack.enter_context(ReconstructionWriter(out / RECONSTRUCTIONS, probed)))
-        record = score_clip(probed, run.tokenizer, run.protocol, run.compute, observers)
+        scored = score_clip(
+            probed, run.tokenizer, run.protocol, run.compute, observers, measures=run.measures, tokens=run.tokens
+        )
     sample.write(out / SAMPLES, number)
-    return record
+    return scored
+
+
+def _add_tokens(result: Result, kind: str, records: Sequence[ClipRecord], attachments: Attachments) -> None:
+    """Say what the tokens are like, or why that cannot be said."""
+    try:
+        tokens = summarise_tokens(records, attachments, kind)
+    except TokenBenchError as error:
+        result["unavailable"]["tokens"] = str(error)
+        return
+    if tokens is not None:
+        result["media"][kind]["tokens"] = tokens
+
+
+def _phases(run: Evaluation, records: Sequence[ClipRecord]) -> dict[str, Any] | None:
+    """How quality goes over the frames that share a token; None where every frame has its own."""
+    stride = run.tokenizer.info.compression[0]
+    profiles = [
+        phases(record.squared_errors, stride, record.height * record.width * CHANNELS)
+        for record in records
+        if record.kind == "video" and record.squared_errors
+    ]
+    return mean_phases(profiles) if stride > 1 and profiles else None
 
 
 def describe_tokenizer(run: Evaluation) -> dict[str, Any]:
@@ -164,6 +220,8 @@ def _result(run: Evaluation, records: list[ClipRecord], failed: list[Failure], s
         protocol=run.protocol.as_dict(),
         metrics=metrics,
         media=by_media(records),
+        unavailable=dict(run.measures.unavailable),
+        skipped=skipped_metrics(records),
         failed=failed,
         samples=samples,
         environment=environment(device=str(run.compute.device), dtype=str(run.compute.dtype).removeprefix("torch.")),

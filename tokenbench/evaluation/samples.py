@@ -1,19 +1,26 @@
-"""One frame of every clip and of its reconstruction, so that a report can show the worst, median and best clip."""
+"""One frame of a few clips and of their reconstructions, so that a report can show the worst, median and best clip."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tokenbench.evaluation.frames import as_array
 from tokenbench.evaluation.record import ClipRecord
 from tokenbench.files import cannot_write
 from tokenbench.media.image import write_png
 
 Frames = NDArray[np.uint8]
+
+_RANKS = ("worst", "median", "best")
+
+# While a run goes on, samples of so many clips for each rank and kind are kept, and thinned out above the other number.
+_KEPT = 16
+_MOST = 200
 
 
 class SampleFrame:
@@ -25,11 +32,11 @@ class SampleFrame:
         self._pair: tuple[Frames, Frames] | None = None
         self._index = 0
 
-    def update(self, reference: Frames, reconstruction: Frames) -> None:
-        """Look at the next frames, uint8 T x H x W x 3 each."""
+    def update(self, reference: Any, reconstruction: Any) -> None:
+        """Look at the next frames, T x H x W x 3 each."""
         if self._seen <= self._wanted:
             here = min(self._wanted - self._seen, len(reference) - 1)
-            self._pair = reference[here].copy(), reconstruction[here].copy()
+            self._pair = _picture(reference[here]), _picture(reconstruction[here])
             self._index = self._seen + here
         self._seen += len(reference)
 
@@ -40,8 +47,39 @@ class SampleFrame:
                 write_png(folder / f"{clip_number:06d}-{self._index:06d}-{role}.png", image)
 
 
+def _picture(frame: Any) -> Frames:
+    """A copy, H x W x 3 uint8, of an array or tensor in [0, 255]."""
+    return np.array(as_array(frame).round(), dtype=np.uint8)
+
+
+def thin_samples(folder: Path, numbers: dict[str, int], records: Collection[ClipRecord]) -> None:
+    """Keep the samples of the worst, the best and the most ordinary clips so far, once there are many.
+
+    The disk so holds a bounded number of them, however many clips there are. What stands for the median in the end is
+    the kept clip that is nearest to it.
+
+    Args:
+        folder: of the samples.
+        numbers: position of every clip in its data set.
+        records: of the clips that were scored so far.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    there = _clip_numbers(folder)
+    if len(there) <= _MOST:
+        return
+    kept = {
+        numbers[record.clip]
+        for ranked in _by_kind(records)
+        for part in _parts([record for record in ranked if numbers[record.clip] in there], _median(ranked))
+        for record in part[:_KEPT]
+    }
+    _remove(folder, there - kept)
+
+
 def keep_samples(
-    out: Path, folder: Path, numbers: dict[str, int], records: Sequence[ClipRecord]
+    out: Path, folder: Path, numbers: dict[str, int], records: Collection[ClipRecord]
 ) -> list[dict[str, Any]]:
     """Describe the samples of the worst, median and best clip by PSNR, and remove all others.
 
@@ -55,39 +93,67 @@ def keep_samples(
 
     Returns:
         For `result.json`: rank, clip, its kind, frame, PSNR, and the two pictures' paths relative to `out`.
+
+    Raises:
+        OutputError: the folder cannot be written.
     """
-    samples = [
-        _describe(out, folder, rank, record, numbers[record.clip])
-        for kind in ("video", "image")
-        for rank, record in _extremes([record for record in records if record.kind == kind])
+    there = _clip_numbers(folder)
+    chosen = [
+        (rank, part[0])
+        for ranked in _by_kind(records)
+        for rank, part in zip(
+            _RANKS,
+            _parts([record for record in ranked if numbers[record.clip] in there], _median(ranked)),
+            strict=True,
+        )
+        if part
     ]
-    kept = {out / sample[role] for sample in samples for role in ("reference", "reconstruction")}
-    try:
-        for path in folder.glob("*.png"):
-            if path not in kept:
-                path.unlink()
-    except OSError as error:
-        raise cannot_write(folder, error) from error
+    samples = [_describe(out, folder, rank, record, numbers[record.clip]) for rank, record in chosen]
+    _remove(folder, there - {numbers[record.clip] for _, record in chosen})
     return samples
 
 
-def _extremes(records: Sequence[ClipRecord]) -> list[tuple[str, ClipRecord]]:
-    ranked = sorted(records, key=lambda record: record.values["psnr"])
-    if not ranked:
-        return []
-    return [("worst", ranked[0]), ("median", ranked[len(ranked) // 2]), ("best", ranked[-1])]
+def _by_kind(records: Collection[ClipRecord]) -> list[list[ClipRecord]]:
+    """Records by PSNR, those of videos and of photographs apart."""
+    kinds = ([record for record in records if record.kind == kind] for kind in ("video", "image"))
+    return [sorted(kind, key=_psnr) for kind in kinds if kind]
+
+
+def _parts(ranked: list[ClipRecord], median: float) -> tuple[list[ClipRecord], ...]:
+    """The records from the worst, from the median, and from the best on."""
+    return ranked, sorted(ranked, key=lambda record: abs(_psnr(record) - median)), ranked[::-1]
+
+
+def _median(ranked: list[ClipRecord]) -> float:
+    return _psnr(ranked[len(ranked) // 2])
+
+
+def _psnr(record: ClipRecord) -> float:
+    return record.values["psnr"]
+
+
+def _clip_numbers(folder: Path) -> set[int]:
+    return {int(path.name.partition("-")[0]) for path in folder.glob("*-reference.png")}
+
+
+def _remove(folder: Path, numbers: set[int]) -> None:
+    try:
+        for number in numbers:
+            for path in folder.glob(f"{number:06d}-*.png"):
+                path.unlink()
+    except OSError as error:
+        raise cannot_write(folder, error) from error
 
 
 def _describe(out: Path, folder: Path, rank: str, record: ClipRecord, number: int) -> dict[str, Any]:
     reference = next(iter(sorted(folder.glob(f"{number:06d}-*-reference.png"))))
+    reconstruction = reference.with_name(reference.name.replace("reference", "reconstruction"))
     return {
         "rank": rank,
         "clip": record.clip,
         "kind": record.kind,
         "frame": int(reference.name.split("-")[1]),
-        "psnr": record.values["psnr"],
+        "psnr": _psnr(record),
         "reference": reference.relative_to(out).as_posix(),
-        "reconstruction": reference.with_name(reference.name.replace("reference", "reconstruction"))
-        .relative_to(out)
-        .as_posix(),
+        "reconstruction": reconstruction.relative_to(out).as_posix(),
     }

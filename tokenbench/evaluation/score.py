@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import closing
+from typing import Any
 from typing import Protocol as Interface
 
-import numpy as np
-from numpy.typing import NDArray
-
+from tokenbench.evaluation.measures import DEFAULT_MEASURES, Measures
+from tokenbench.evaluation.meters import ClipMeters, ScoredClip
 from tokenbench.evaluation.pairs import reconstruct
 from tokenbench.evaluation.protocol import Protocol
-from tokenbench.evaluation.record import ClipRecord
 from tokenbench.evaluation.storage import open_storage
-from tokenbench.evaluation.streams import open_stream, window_used
+from tokenbench.evaluation.stored_alike import stored_alike
+from tokenbench.evaluation.streams import open_stream, sees_tokens, window_used
+from tokenbench.evaluation.token_meter import TokenMeter, TokenWork
 from tokenbench.evaluation.windows import Compute
 from tokenbench.media.clip import Clip, chunk_frames
 from tokenbench.media.prefetch import prefetch
-from tokenbench.metrics import PixelScores, seam
+from tokenbench.metrics import seam
 from tokenbench.metrics.pixel import CHANNELS
 from tokenbench.tokenizer import Tokenizer
 
@@ -25,40 +26,66 @@ from tokenbench.tokenizer import Tokenizer
 class Observer(Interface):
     """Something else that looks at the frames as they are scored."""
 
-    def update(self, reference: NDArray[np.uint8], reconstruction: NDArray[np.uint8]) -> None:
-        """The next frames, uint8 T x H x W x 3 each."""
+    def update(self, reference: Any, reconstruction: Any) -> None:
+        """The next frames, T x H x W x 3 each: arrays, or tensors on the tokenizer's device."""
         ...
 
 
 def score_clip(
-    clip: Clip, tokenizer: Tokenizer, protocol: Protocol, compute: Compute, observers: Sequence[Observer] = ()
-) -> ClipRecord:
+    clip: Clip,
+    tokenizer: Tokenizer,
+    protocol: Protocol,
+    compute: Compute,
+    observers: Sequence[Observer] = (),
+    measures: Measures = DEFAULT_MEASURES,
+    tokens: TokenWork = "off",
+) -> ScoredClip:
     """Reconstruct a clip and measure it.
+
+    On CUDA, frames that nothing stores stay on the device: only scores come back.
 
     Args:
         clip: with its size and rate known (`Clip.probed`).
         tokenizer: on `compute.device`.
-        protocol: which frames, in which windows, and through which storage.
+        protocol: which frames, in which windows, through which storage, by which definitions.
         compute: device and dtype of the tokenizer.
         observers: look at every pair of chunks.
+        measures: what is measured.
+        tokens: what is made of the tokens, where they can be seen.
 
     Raises:
         ClipError: the clip cannot be read, reconstructed or measured.
     """
-    stream = open_stream(tokenizer, compute, fps=clip.fps, window=protocol.window)
+    seen = tokens != "off" and sees_tokens(tokenizer, protocol.window)
+    meter = TokenMeter(tokenizer.info, clip.kind, coded=tokens == "code") if seen else None
+    stays = compute.device.type == "cuda" and protocol.storage == "none" and protocol.is_paper
+    stream = open_stream(
+        tokenizer,
+        compute,
+        fps=clip.fps,
+        window=protocol.window,
+        quantisation=protocol.convention.quantisation,
+        on_device=stays,
+        on_tokens=meter.update if meter else None,
+    )
     storage = open_storage(protocol.storage, clip.height, clip.width, clip.fps)
-    scores = PixelScores()
-    errors: list[int] = []
     size = chunk_frames(clip.height, clip.width)
-    with closing(prefetch(clip.chunks(size, frames=protocol.frames))) as chunks:
-        for reference, reconstruction in reconstruct(chunks, stream, storage):
-            errors += scores.update(reference, reconstruction)
+    with (
+        closing(prefetch(clip.chunks(size, frames=protocol.frames))) as chunks,
+        ClipMeters(measures, protocol, clip) as meters,
+    ):
+        for pair in stored_alike(reconstruct(chunks, stream, storage), protocol.convention.storage, clip):
+            meters.update(*pair)
             for observer in observers:
-                observer.update(reference, reconstruction)
-    values = scores.values()
-    if window := window_used(tokenizer, protocol.window):
-        border = seam(errors, window, scores.height * scores.width * CHANNELS)
+                observer.update(*pair)
+        scored = meters.scored()
+    values = scored.record.values
+    if scored.record.squared_errors and (window := window_used(tokenizer, protocol.window)):
+        border = seam(scored.record.squared_errors, window, clip.height * clip.width * CHANNELS)
         values |= {} if border is None else {"seam": border}
     if stream.bits is not None:
-        values["bits_per_pixel"] = stream.bits / (scores.frames * clip.height * clip.width)
-    return ClipRecord.of(clip, scores.frames, values)
+        values["bits_per_pixel"] = stream.bits / (scored.record.frames * clip.height * clip.width)
+    if meter:
+        scored.record.skipped.update(meter.skipped)
+        scored.attached.update(meter.attached())
+    return scored

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tokenbench.errors import TokenBenchError
+from tokenbench.evaluation.frames import as_array
 from tokenbench.media.codec import CodecRoundTrip, CodecSettings
 from tokenbench.media.colour import through_pixel_format
 
@@ -24,13 +25,16 @@ _MEDIAPY_QP_LARGE, _MEDIAPY_QP_SMALL = 28, 20
 
 
 class Storage(Protocol):
-    """Frames uint8 T x H x W x 3 in, as many back in the end."""
+    """Frames T x H x W x 3 in, as many back in the end.
 
-    def push(self, frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    All take uint8 arrays and tensors, and give arrays; "none" gives what it gets, whatever that is.
+    """
+
+    def push(self, frames: Any) -> Any:
         """Take the next frames; give those that are finished."""
         ...
 
-    def flush(self) -> NDArray[np.uint8]:
+    def flush(self) -> Any:
         """The rest."""
         ...
 
@@ -42,9 +46,9 @@ def open_storage(name: str, height: int, width: int, fps: float) -> Storage:
         TokenBenchError: the name is not one of `STORAGES`.
     """
     if name == "h264":
-        return CodecRoundTrip(_mediapy_settings(height, width), height, width, fps)
+        return _InMemory(name, CodecRoundTrip(_mediapy_settings(height, width), height, width, fps))
     if name in ("yuv444p", "yuv420p"):
-        return _PixelFormat(name, height, width)
+        return _InMemory(name, _PixelFormat(name, height, width))
     if name == "none":
         return _Untouched(height, width)
     raise TokenBenchError(f"unknown storage {name!r}: choose one of {', '.join(STORAGES)}")
@@ -60,11 +64,30 @@ def _mediapy_settings(height: int, width: int) -> CodecSettings:
     )
 
 
+class _InMemory:
+    """A storage that takes 8-bit frames in the CPU's memory; those on another device are brought there."""
+
+    def __init__(self, name: str, storage: Storage) -> None:
+        self._name = name
+        self._storage = storage
+
+    def push(self, frames: Any) -> NDArray[np.uint8]:
+        array = as_array(frames)
+        if array.dtype != np.uint8:
+            raise TokenBenchError(
+                f"the storage {self._name} takes 8-bit frames, got {array.dtype}: quantise them first"
+            )
+        return self._storage.push(array)
+
+    def flush(self) -> NDArray[np.uint8]:
+        return self._storage.flush()
+
+
 class _Untouched:
     def __init__(self, height: int, width: int) -> None:
         self._none = np.empty((0, height, width, 3), np.uint8)
 
-    def push(self, frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def push(self, frames: Any) -> Any:
         return frames
 
     def flush(self) -> NDArray[np.uint8]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,12 +13,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tokenbench.errors import ClipError, TokenBenchError
+from tokenbench.evaluation.frames import as_array
 from tokenbench.evaluation.guard import describe, guarded
 from tokenbench.evaluation.padding import Margins, crop_margins, margins_of, pad
-from tokenbench.media.pixels import to_float, to_uint8
+from tokenbench.media.pixels import Quantisation, quantise, to_float
 from tokenbench.tokenizer import BITS_PER_LATENT_VALUE, Tokenizer, TokenizerInfo, Tokens
 
 Frames = NDArray[np.uint8]
+
+# What becomes of them: arrays, or tensors that stay on the tokenizer's device; uint8, or float32 in [0, 255].
+Reconstructed = NDArray[Any] | Tensor
+
+# Sees the tokens of a clip on their way, as `Tokens.data` holds them, those of padding included.
+OnTokens = Callable[[Any], None]
 
 
 class Compute(NamedTuple):
@@ -26,33 +35,72 @@ class Compute(NamedTuple):
     dtype: torch.dtype
 
 
-class WindowedStream:
-    """Consecutive windows, each padded, encoded, decoded and cropped alone: no state crosses a window."""
+@dataclass(frozen=True)
+class Output:
+    """In which form reconstructions leave a stream.
 
-    def __init__(self, tokenizer: Tokenizer, compute: Compute, window: int | None) -> None:
+    Args:
+        quantisation: as `tokenbench.media.pixels.quantise` takes it.
+        device: of the tensors that are given; None gives arrays.
+    """
+
+    quantisation: Quantisation = "round"
+    device: torch.device | None = None
+
+    def frames(self, videos: Iterable[Tensor]) -> Reconstructed:
+        """One or more 1 x 3 x T x H x W in [-1, 1], end to end as T x H x W x 3."""
+        parts = [quantise(video, self.quantisation) for video in videos]
+        frames = parts[0] if len(parts) == 1 else torch.cat(parts)
+        return as_array(frames) if self.device is None else frames.to(self.device)
+
+
+class WindowedStream:
+    """Consecutive windows, each padded, encoded, decoded and cropped alone: no state crosses a window.
+
+    Args:
+        tokenizer: on `compute.device`.
+        compute: device and dtype.
+        window: frames of a window; None makes one of the whole clip.
+        output: the form of what is given.
+        on_tokens: sees the tokens of each window.
+    """
+
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        compute: Compute,
+        window: int | None,
+        output: Output,
+        on_tokens: OnTokens | None = None,
+    ) -> None:
         self._tokenizer = tokenizer
         self._compute = compute
         self._cutter = WindowCutter(window)
-        self._nothing = np.empty((0, 0, 0, 3), np.uint8)
+        self._output = output
+        self._on_tokens = on_tokens
+        self._size: tuple[int, ...] = (0, 0)
         self.bits: float | None = 0.0
 
-    def push(self, frames: Frames) -> Frames:
+    def push(self, frames: Frames) -> Reconstructed:
         """Take uint8 T x H x W x 3; give the windows that are full."""
-        self._nothing = frames[:0]
+        self._size = frames.shape[1:3]
         return self._reconstructed(self._cutter.push(frames))
 
-    def flush(self) -> Frames:
+    def flush(self) -> Reconstructed:
         """The last, shorter window."""
         return self._reconstructed(self._cutter.flush())
 
-    def _reconstructed(self, windows: list[Frames]) -> Frames:
-        done = [to_uint8(self._through(to_float(window, *self._compute))) for window in windows]
-        return np.concatenate(done) if len(done) > 1 else done[0] if done else self._nothing
+    def _reconstructed(self, windows: list[Frames]) -> Reconstructed:
+        if not windows:
+            return self._output.frames([torch.empty(1, 3, 0, *self._size)])
+        return self._output.frames(self._through(to_float(window, *self._compute)) for window in windows)
 
     def _through(self, video: Tensor) -> Tensor:
         tokens = encode_window(self._tokenizer, video)
         bits = bits_of(tokens, self._tokenizer.info)
         self.bits = None if bits is None or self.bits is None else self.bits + bits
+        if self._on_tokens is not None:
+            self._on_tokens(tokens.data if isinstance(tokens, Tokens) else tokens)
         return decode_window(self._tokenizer, tokens, tuple(video.shape[2:]), window_margins(self._tokenizer, video))
 
 
@@ -150,8 +198,12 @@ def bits_of(tokens: Any, info: TokenizerInfo) -> float | None:
     """Bits that tokens take; None where neither they nor the card say."""
     if isinstance(tokens, Tokens):
         return tokens.bits
-    if isinstance(tokens, Tensor) and tokens.is_floating_point():
-        return float(BITS_PER_LATENT_VALUE * tokens.numel())
-    if isinstance(tokens, Tensor) and info.vocabulary:
-        return math.log2(info.vocabulary) * tokens.numel()
-    return None
+    each = bits_per_value(tokens, info) if isinstance(tokens, Tensor) else None
+    return None if each is None else each * tokens.numel()
+
+
+def bits_per_value(tokens: Tensor, info: TokenizerInfo) -> float | None:
+    """Bits that each value of a bare tensor takes; None where the card does not say."""
+    if tokens.is_floating_point():
+        return float(BITS_PER_LATENT_VALUE)
+    return math.log2(info.vocabulary) if info.vocabulary else None

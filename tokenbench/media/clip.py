@@ -31,6 +31,7 @@ class Clip:
         kind: a photograph is a clip of one frame and 0 frames a second.
         frames, fps, height, width: as displayed; 0 where not known yet (`probed` finds out), and `frames` stays 0
             where the container does not say.
+        source: the video or take that it was cut from, where other clips may share it; empty for its own.
     """
 
     id: str
@@ -41,6 +42,7 @@ class Clip:
     fps: float = 0.0
     height: int = 0
     width: int = 0
+    source: str = ""
 
     def probed(self) -> Clip:
         """This clip with its size and rate as the file has them.

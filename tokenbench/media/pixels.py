@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
+from numba import njit
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tokenbench.errors import ClipError
+from tokenbench.errors import ClipError, TokenBenchError
 from tokenbench.jit import kernel
 from tokenbench.parallel import each
+
+Quantisation = Literal["round", "truncate", "none"]
+
+# What is added to a value before it is cut to a whole number.
+_OFFSETS = {"round": 0.5, "truncate": 0.0}
 
 # x = 2 * (u8 / 255) - 1 in float64, then cast, as the Cosmos tools do it.
 _TO_FLOAT = (2 * (np.arange(256, dtype=np.float64) / 255) - 1).astype(np.float32)
@@ -53,19 +59,47 @@ def to_uint8(video: Tensor) -> NDArray[np.uint8]:
     Raises:
         ClipError: a value is NaN or infinite.
     """
-    values = video.detach().squeeze(0).permute(1, 2, 3, 0)
+    return quantise(video, "round").cpu().numpy()
+
+
+def quantise(video: Tensor, how: Quantisation) -> Tensor:
+    """What a network gives, as frames; computed in float32.
+
+    Args:
+        video: float 1 x 3 x T x H x W, nominally in [-1, 1].
+        how: from v = clip((y + 1) / 2, 0, 1) * 255, "round" makes floor(v + 0.5) and "truncate" floor(v), both of 8
+            bits; "none" leaves v as it is.
+
+    Returns:
+        T x H x W x 3 on the same device, contiguous: uint8, or float32 in [0, 255].
+
+    Raises:
+        ClipError: a value is NaN or infinite.
+        TokenBenchError: there is no such quantisation.
+    """
+    if how not in get_args(Quantisation):
+        raise TokenBenchError(f"unknown quantisation {how!r}: choose one of {', '.join(get_args(Quantisation))}")
+    values = video.detach().squeeze(0).permute(1, 2, 3, 0).float()
     if values.device.type != "cpu":
-        return _quantise_on_device(values)
-    array = values.float().contiguous().numpy()
-    frames = np.empty(array.shape, np.uint8)
-    _refuse_not_finite(sum(each(_quantise, zip(array, frames, strict=True))), array.size)
-    return frames
+        return _quantise_on_device(values, how)
+    array = values.contiguous().numpy()
+    frames = np.empty(array.shape, np.float32 if how == "none" else np.uint8)
+
+    def convert(pair: tuple[NDArray[Any], NDArray[Any]]) -> int:
+        source, target = pair
+        if how == "none":
+            return int(_scale_kernel(source.ravel(), target.reshape(-1)))
+        return int(_quantise_kernel(source.ravel(), np.float32(_OFFSETS[how]), target.reshape(-1)))
+
+    _refuse_not_finite(sum(each(convert, zip(array, frames, strict=True))), array.size)
+    return torch.from_numpy(frames)
 
 
-def _quantise_on_device(values: Tensor) -> NDArray[np.uint8]:
-    values = values.float()
+def _quantise_on_device(values: Tensor, how: Quantisation) -> Tensor:
     _refuse_not_finite(int((~values.isfinite()).sum()), values.numel())
-    return values.add(1).div_(2).clamp_(0, 1).mul_(255).add_(0.5).to(torch.uint8).cpu().numpy()
+    scaled = values.add(1).div_(2).clamp_(0, 1).mul_(255)
+    frames = scaled if how == "none" else scaled.add_(_OFFSETS[how]).to(torch.uint8)
+    return frames.contiguous()
 
 
 def _refuse_not_finite(count: int, total: int) -> None:
@@ -78,11 +112,6 @@ def _look_up(pair: tuple[NDArray[Any], NDArray[Any]]) -> None:
     _look_up_kernel(source.ravel(), _TO_FLOAT, target.reshape(-1))
 
 
-def _quantise(pair: tuple[NDArray[Any], NDArray[Any]]) -> int:
-    source, target = pair
-    return int(_quantise_kernel(source.ravel(), target.reshape(-1)))
-
-
 @kernel
 def _look_up_kernel(source, table, target):  # type: ignore[no-untyped-def]
     for i in range(source.size):
@@ -90,12 +119,29 @@ def _look_up_kernel(source, table, target):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _quantise_kernel(source, target):  # type: ignore[no-untyped-def]
+def _quantise_kernel(source, offset, target):  # type: ignore[no-untyped-def]
     not_finite = 0
     for i in range(source.size):
-        value = source[i]
-        not_finite += not abs(value) <= np.float32(3.4028235e38)
-        unit = (value + np.float32(1)) / np.float32(2)
-        unit = min(max(unit, np.float32(0)), np.float32(1))
-        target[i] = np.uint8(np.int32(unit * np.float32(255) + np.float32(0.5)))
+        not_finite += _is_not_finite(source[i])
+        target[i] = np.uint8(np.int32(_scaled(source[i]) + offset))
     return not_finite
+
+
+@kernel
+def _scale_kernel(source, target):  # type: ignore[no-untyped-def]
+    not_finite = 0
+    for i in range(source.size):
+        not_finite += _is_not_finite(source[i])
+        target[i] = _scaled(source[i])
+    return not_finite
+
+
+@njit(inline="always")
+def _is_not_finite(value):  # type: ignore[no-untyped-def]
+    return not abs(value) <= np.float32(3.4028235e38)
+
+
+@njit(inline="always")
+def _scaled(value):  # type: ignore[no-untyped-def]
+    unit = (value + np.float32(1)) / np.float32(2)
+    return min(max(unit, np.float32(0)), np.float32(1)) * np.float32(255)

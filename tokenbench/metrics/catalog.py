@@ -40,7 +40,10 @@ _FRECHET = (
     "|m1 - m2|^2 + tr(C1) + tr(C2) - 2 tr sqrt(C1 C2) of float64 means and covariances (n - 1) of its features of the "
     "clips and of their reconstructions"
 )
-_KERNEL = "squared maximum mean discrepancy, kernel (x.y / d + 1)^3, U-statistic over pairs of different samples"
+_KERNEL = (
+    "squared maximum mean discrepancy, kernel (x.y / d + 1)^3, i = j left out of all terms; all pairs of up to 1000 "
+    "samples, of more the mean over 100 random subsets of 1000"
+)
 _LPIPS = "lpips.LPIPS(net={net!r}), version 0.1, input in [-1, 1], per frame, mean over frames"
 _ST_LPIPS = "ST-LPIPS ({net}, shift-tolerant, vST0.0), input in [-1, 1], per frame, mean over frames; not LPIPS"
 _INCEPTION = "Inception-v3 of the original FID (pytorch-fid), pool3, 2048 features, every frame a sample; "
@@ -48,8 +51,9 @@ _I3D = (
     "I3D of Kinetics-400 (StyleGAN-V), first 300 frames, bilinear to short side 224, centre crop, 400 features a clip; "
 )
 _WARP = (
-    "mean squared difference, on 0..1, between a reconstructed frame and the one before it, warped along the "
-    "reference's optical flow ({flow}), where that flow is not occluded"
+    "mean squared difference, on 0..1, between a reconstructed frame and the next one, warped back onto it along the "
+    "reference's optical flow ({flow}), over pixels that are not occluded, not at a motion boundary and stay inside "
+    "the frame (Ruder 2016); mean over frame pairs"
 )
 
 _ALL = (
@@ -93,7 +97,7 @@ _ALL = (
     MetricInfo(name="st-lpips-alex", definition=_ST_LPIPS.format(net="AlexNet"), network="st-lpips-alex"),
     MetricInfo(
         name="vmaf",
-        definition="VMAF of ffmpeg's libvmaf, model vmaf_v0.6.1, on 8-bit YUV 4:2:0, mean over frames",
+        definition="VMAF of ffmpeg's libvmaf, model vmaf_v0.6.1, on 8-bit YUV 4:2:0 (BT.601), mean over frames",
         unit="VMAF",
         higher_is_better=True,
         media="video",
@@ -115,7 +119,9 @@ _ALL = (
     MetricInfo(name="warp", definition=_WARP.format(flow="RAFT large"), media="video", network="raft-large"),
     MetricInfo(
         name="warp-ilk",
-        definition=_WARP.format(flow="iterative Lucas-Kanade of scikit-image, radius 7"),
+        definition=_WARP.format(
+            flow="iterative Lucas-Kanade of scikit-image, radius 7, of luma reduced to a short side of 256 at most"
+        ),
         media="video",
     ),
     MetricInfo(name="fid", definition=_INCEPTION + _FRECHET, over="set", network="inception-fid", beside=("kid",)),

@@ -1,7 +1,8 @@
 """PSNR and SSIM of one clip, added up chunk by chunk.
 
 The sums are whole numbers, so a clip's scores do not depend on how it was cut into chunks, in which order the
-chunks came, or how many threads scored them; saving, merging and resuming do not change a bit of them.
+chunks came, how many threads scored them, or on which device; saving, merging and resuming do not change a bit of
+them.
 """
 
 from __future__ import annotations
@@ -9,13 +10,18 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tokenbench.errors import ClipError, TokenBenchError
 from tokenbench.parallel import each
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    Frames = NDArray[np.uint8] | Tensor
 
 # Not taken from `kernels`, whose import loads numba; a test holds the two together.
 WINDOW = 7
@@ -46,19 +52,19 @@ class PixelScores:
     squared_error: int = 0
     ssim: int = 0
 
-    def update(self, reference: NDArray[np.uint8], reconstruction: NDArray[np.uint8]) -> list[int]:
-        """Add a chunk of frame pairs; the frames are scored at the same time, a thread a CPU.
+    def update(self, reference: Frames, reconstruction: Frames) -> list[int]:
+        """Add a chunk of frame pairs: arrays are scored on all cores, tensors on their device.
 
         Args:
             reference: T x H x W x 3, uint8, [0, 255]; H and W at least 7, and the same for all chunks.
-            reconstruction: the same shape, frame by frame beside `reference`.
+            reconstruction: the same shape and kind, frame by frame beside `reference`.
 
         Returns:
             The sum of squared errors of each frame.
 
         Raises:
             ClipError: the two differ in shape, frames are smaller than 7 x 7, or their size has changed.
-            TokenBenchError: not uint8, or not T x H x W x 3.
+            TokenBenchError: not uint8, not T x H x W x 3, or not both arrays or tensors on one device.
         """
         check_pair(reference, reconstruction)
         frames, height, width, _ = reference.shape
@@ -140,22 +146,28 @@ def psnr_from_error(squared_error: int, values: int) -> float:
     return 20 * math.log10(PEAK / (math.sqrt(squared_error / values) + _EPSILON))
 
 
-def check_pair(reference: NDArray[Any], reconstruction: NDArray[Any]) -> None:
-    """Refuse two arrays that are not a pair of T x H x W x 3 uint8 chunks of one shape.
+def check_pair(reference: Any, reconstruction: Any) -> None:
+    """Refuse what is not a pair of T x H x W x 3 uint8 chunks of one shape: two arrays, or two tensors on one device.
 
     Raises:
         ClipError: the shapes differ.
-        TokenBenchError: not uint8, or not T x H x W x 3.
+        TokenBenchError: not uint8, not T x H x W x 3, or not both of one kind.
     """
     for name, chunk in (("reference", reference), ("reconstruction", reconstruction)):
-        if chunk.dtype != np.uint8:
-            raise TokenBenchError(f"{name} must hold uint8 values in [0, 255], got {chunk.dtype}: quantise it first")
+        dtype = str(chunk.dtype).removeprefix("torch.")
+        if dtype != "uint8":
+            raise TokenBenchError(f"{name} must hold uint8 values in [0, 255], got {dtype}: quantise it first")
         if chunk.ndim != 4 or chunk.shape[-1] != CHANNELS:
             raise TokenBenchError(f"{name} must have the shape T x H x W x 3, got {_times(chunk.shape)}")
     if reference.shape != reconstruction.shape:
         raise ClipError(
             "reference and reconstruction must have the same shape,"
             f" got {_times(reference.shape)} and {_times(reconstruction.shape)} (T x H x W x 3)"
+        )
+    if (place := _place(reference)) != (other := _place(reconstruction)):
+        raise TokenBenchError(
+            f"the reference is {place} and the reconstruction {other}: they must be two arrays, or two tensors on one"
+            " device; convert one"
         )
 
 
@@ -164,15 +176,23 @@ def _check_window(height: int, width: int) -> None:
         raise ClipError(f"SSIM needs at least {WINDOW} x {WINDOW} pixels, got {width} x {height}")
 
 
-def _score_frames(x: NDArray[np.uint8], y: NDArray[np.uint8]) -> list[tuple[int, int]]:
+def _score_frames(x: Any, y: Any) -> list[tuple[int, int]]:
     """Squared error and fixed-point SSIM of every frame pair of two checked chunks."""
-    # Imported here, because loading numba takes half a second that only scoring should cost.
+    # Imported here, because loading torch or numba takes time that only scoring should cost.
+    if not isinstance(x, np.ndarray):
+        from tokenbench.metrics.pixel_torch import score_frames
+
+        return score_frames(x, y)
     from tokenbench.metrics.kernels import score_frame
 
     def score(pair: tuple[NDArray[np.uint8], NDArray[np.uint8]]) -> tuple[int, int]:
         return score_frame(*map(np.ascontiguousarray, pair))
 
     return each(score, zip(x, y, strict=True))
+
+
+def _place(frames: Any) -> str:
+    return "an array" if isinstance(frames, np.ndarray) else f"a tensor on {frames.device}"
 
 
 def _times(shape: tuple[int, ...]) -> str:

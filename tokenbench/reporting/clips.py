@@ -14,7 +14,7 @@ from tokenbench.reporting.records import WRITE_AGAIN
 
 @dataclass(frozen=True)
 class ClipScores:
-    """One line of clips.csv."""
+    """One line of clips.csv; `source` is the video that other clips may have been cut from too, empty for its own."""
 
     clip: str
     domain: str
@@ -23,11 +23,17 @@ class ClipScores:
     width: int | None
     fps: float | None
     scores: Mapping[str, float | None]
+    source: str = ""
 
     @property
     def media(self) -> str:
         """A photograph has one frame and no frame rate."""
         return "image" if self.frames == 1 and not self.fps else "video"
+
+    @property
+    def cluster(self) -> str:
+        """Clips of one cluster are not independent of each other."""
+        return self.source or self.clip
 
 
 def read_clips(file: Path, metrics: Collection[str]) -> tuple[ClipScores, ...]:
@@ -66,4 +72,5 @@ def _clip(file: Path, line: int, row: Mapping[str, str | None], metrics: Collect
         width=whole("width"),
         fps=number("fps"),
         scores={name: number(name) for name in metrics if name in row},
+        source=row.get("source") or "",
     )

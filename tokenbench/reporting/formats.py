@@ -47,15 +47,33 @@ class Quantity:
         return significant(value) if self.decimals is None else f"{value:.{self.decimals}f}"
 
     def interval(self, measure: Measure) -> str:
-        """The 95 % interval, empty where there is none."""
+        """The 95 % interval, empty where there is none; for a set also its samples and their rank."""
         if measure.value is None or measure.low is None or measure.high is None:
             return ""
-        return f"[{self.format(measure.low)}, {self.format(measure.high)}]"
+        of_set = "" if measure.rank is None else f" n={measure.n}, rank {measure.rank}"
+        return f"[{self.format(measure.low)}, {self.format(measure.high)}]{of_set}"
 
 
 _QUANTITIES = {
     "psnr": Quantity("PSNR", "dB", 2, True),
     "ssim": Quantity("SSIM", "", 4, True),
+    "ms-ssim": Quantity("MS-SSIM", "", 4, True),
+    "lpips": Quantity("LPIPS", "", 4, False),
+    "lpips-alex": Quantity("LPIPS (Alex)", "", 4, False),
+    "st-lpips-vgg": Quantity("ST-LPIPS (VGG)", "", 4, False),
+    "st-lpips-alex": Quantity("ST-LPIPS (Alex)", "", 4, False),
+    "vmaf": Quantity("VMAF", "", 1, True),
+    "fid": Quantity("rFID", "", None, False),
+    "fvd": Quantity("rFVD", "", None, False),
+    "fd-efficientnet-lite0": Quantity("FD (EfficientNet-Lite0)", "", None, False),
+    "kid": Quantity("rKID", "", None, False),
+    "kvd": Quantity("rKVD", "", None, False),
+    "psnr-frame": Quantity("PSNR of frames", "dB", 2, True),
+    "psnr-uint8wrap": Quantity("PSNR, 8-bit wrap", "dB", 2, True),
+    "flicker": Quantity("Flicker", "1/255", 3, False),
+    "temporal-lpips": Quantity("tLPIPS (Alex)", "", 4, False),
+    "warp": Quantity("Warping error (RAFT)", "", None, False),
+    "warp-ilk": Quantity("Warping error (ILK)", "", None, False),
     "seam": Quantity("Seam", "dB", 2, False),
     RATE: Quantity("Bits/pixel"),
 }

@@ -179,7 +179,7 @@ def _ranked(rows: Sequence[Row]) -> list[Row]:
     for storage in {row.run.storage for row in rows}:
         contest = [i for i, row in enumerate(rows) if row.run.storage == storage and _contends(row)]
         for name in {name for i in contest for name in rows[i].metrics}:
-            for i, rank in _ranking(name, {i: rows[i].measure(name).value for i in contest}).items():
+            for i, rank in _ranking(name, {i: rows[i].measure(name) for i in contest}).items():
                 ranks[i][name] = rank
     return [replace(row, ranks=rank) for row, rank in zip(rows, ranks, strict=True)]
 
@@ -188,11 +188,15 @@ def _contends(row: Row) -> bool:
     return not row.run.is_ceiling and not row.partial
 
 
-def _ranking(name: str, values: Mapping[int, float | None]) -> dict[int, int]:
-    """Ranks by row; equal values share one. A single row is not ranked, nor a metric of unknown direction."""
-    known = {i: value for i, value in values.items() if value is not None}
+def _ranking(name: str, measures: Mapping[int, Measure]) -> dict[int, int]:
+    """Ranks by row; equal values share one.
+
+    A single row is not ranked, nor a metric of unknown direction, nor values over different numbers of clips or
+    samples: a Frechet distance depends on how many there are.
+    """
+    known = {i: measure.value for i, measure in measures.items() if measure.value is not None}
     higher = quantity(name).higher_is_better
-    if higher is None or len(known) < 2:
+    if higher is None or len(known) < 2 or len({measures[i].n for i in known}) > 1:
         return {}
     places = sorted(set(known.values()), reverse=higher)
     return {i: places.index(value) + 1 for i, value in known.items()}

@@ -18,13 +18,17 @@ SCHEMA = "tokenbench.result/1"
 
 @dataclass(frozen=True)
 class Measure:
-    """A mean over clips with its 95 % interval; None where there was nothing to average."""
+    """A mean over clips with its 95 % interval; None where there was nothing to average.
+
+    The value of a set has the rank of its features, and `n` counts its samples.
+    """
 
     value: float | None
     low: float | None = None
     high: float | None = None
     n: int | None = None
     unit: str = ""
+    rank: int | None = None
 
 
 Metrics = Mapping[str, Measure]
@@ -218,7 +222,8 @@ def _metrics(record: Record) -> dict[str, Measure]:
 
 def _measure(record: Record) -> Measure:
     low, high = record.numbers("ci95", 2) or (None, None)
-    return Measure(record.number("value"), low, high, record.whole("n"), record.optional_text("unit") or "")
+    unit = record.optional_text("unit") or ""
+    return Measure(record.number("value"), low, high, record.whole("n"), unit, record.whole("rank"))
 
 
 def _media(record: Record, metrics: Metrics, clips: tuple[ClipScores, ...]) -> dict[str, MediaResult]:

@@ -2,6 +2,22 @@
 
 from __future__ import annotations
 
+from tokenbench.statistics.holm import holm
+from tokenbench.statistics.paired import Paired, paired
+from tokenbench.statistics.ranks import Duel, duels, ranks
+from tokenbench.statistics.significance import LEVEL, Significance, significance
 from tokenbench.statistics.summary import Summary, summarise
 
-__all__ = ["Summary", "summarise"]
+__all__ = [
+    "LEVEL",
+    "Duel",
+    "Paired",
+    "Significance",
+    "Summary",
+    "duels",
+    "holm",
+    "paired",
+    "ranks",
+    "significance",
+    "summarise",
+]

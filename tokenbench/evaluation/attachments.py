@@ -1,0 +1,76 @@
+"""What clips leave behind that is too large for a journal's line: append-only files beside it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from tokenbench.errors import TokenBenchError
+from tokenbench.files import cannot_write
+
+
+class Attachments:
+    """One file a kind of attachment; each clip's bytes follow those of the clip before.
+
+    Args:
+        folder: where the files lie; made when it is needed.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def path(self, name: str) -> Path:
+        """The file of one kind, which need not exist."""
+        return self._folder / f"{name}.bin"
+
+    def append(self, parts: Mapping[str, bytes]) -> dict[str, int]:
+        """Add one clip's bytes, by kind; they are on disk when this returns.
+
+        Returns:
+            Their lengths, for the clip's record.
+
+        Raises:
+            OutputError: the disk is full or cannot be written.
+        """
+        for name, data in parts.items():
+            path = self.path(name)
+            try:
+                self._folder.mkdir(parents=True, exist_ok=True)
+                with path.open("ab") as file:
+                    file.write(data)
+                    file.flush()
+                    os.fsync(file.fileno())
+            except OSError as error:
+                raise cannot_write(path, error) from error
+        return {name: len(data) for name, data in parts.items()}
+
+    def cut(self, recorded: Iterable[Mapping[str, int]]) -> None:
+        """Drop what follows the last recorded clip: its run was interrupted before the journal knew of it.
+
+        Args:
+            recorded: lengths as `append` gave them, of every clip that the journal holds.
+
+        Raises:
+            TokenBenchError: a file is shorter than what was recorded.
+            OutputError: a file cannot be written.
+        """
+        lengths: dict[str, int] = {}
+        for parts in recorded:
+            for name, length in parts.items():
+                lengths[name] = lengths.get(name, 0) + length
+        for path in sorted(self._folder.glob("*.bin")):
+            lengths.setdefault(path.stem, 0)
+        for name, length in lengths.items():
+            self._cut_file(self.path(name), length)
+
+    def _cut_file(self, path: Path, length: int) -> None:
+        there = path.stat().st_size if path.is_file() else 0
+        if there < length:
+            lost = f"{path}: damaged, it has lost {length - there} bytes"
+            raise TokenBenchError(f"{lost}; delete that run and start again")
+        if there > length:
+            try:
+                os.truncate(path, length)
+            except OSError as error:
+                raise cannot_write(path, error) from error

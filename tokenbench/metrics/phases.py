@@ -1,0 +1,83 @@
+"""Where in a window of time a tokenizer does well: quality over a frame's place in its temporal stride.
+
+A causal tokenizer gives frame 0 tokens of its own, and every `stride` frames after it share one step of tokens; so
+frame i >= 1 has the phase (i - 1) % stride. A tokenizer that favours the last frame of a step, or starts badly, shows
+here and not in a clip's PSNR.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import fmean
+from typing import Any
+
+from tokenbench.errors import ClipError, TokenBenchError
+from tokenbench.metrics.pixel import psnr_from_error
+
+
+def psnr_series(squared_errors: Sequence[int], values_per_frame: int) -> list[float]:
+    """PSNR of every frame, in dB.
+
+    Args:
+        squared_errors: the sum over each frame of the clip, as `PixelScores.update` gives them.
+        values_per_frame: height x width x channels.
+    """
+    return [psnr_from_error(error, values_per_frame) for error in squared_errors]
+
+
+def phases(squared_errors: Sequence[int], stride: int, values_per_frame: int) -> dict[str, Any]:
+    """PSNR of one clip's first frame and of each phase, one MSE over all frames of a phase.
+
+    Args:
+        squared_errors: the sum over each frame of the clip, as `PixelScores.update` gives them.
+        stride: frames that share a step of tokens, after the first frame; 1 for a tokenizer of single frames.
+        values_per_frame: height x width x channels.
+
+    Returns:
+        `stride`; `first`, the PSNR of frame 0 in dB; `phases`, a list of `stride` PSNRs in dB, with None where the
+        clip is too short to have a frame of that phase. Ready for JSON.
+
+    Raises:
+        ClipError: there were no frames.
+        TokenBenchError: the stride is not positive.
+    """
+    if stride < 1:
+        raise TokenBenchError(f"the temporal stride must be at least 1, got {stride}")
+    if not squared_errors:
+        raise ClipError("no frames to score: the clip is empty")
+    members = [squared_errors[1 + phase :: stride] for phase in range(stride)]
+    return {
+        "stride": stride,
+        "first": psnr_from_error(squared_errors[0], values_per_frame),
+        "phases": [
+            psnr_from_error(sum(errors), len(errors) * values_per_frame) if errors else None for errors in members
+        ],
+    }
+
+
+def mean_phases(clips: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The mean over clips of each number of their `phases`, every clip with the same weight.
+
+    Args:
+        clips: what `phases` gave, all of one stride.
+
+    Returns:
+        The same keys; a phase that some clips lack is the mean of the others, None where all lack it.
+
+    Raises:
+        TokenBenchError: no clips, or of different strides.
+    """
+    strides = sorted({clip["stride"] for clip in clips})
+    if len(strides) != 1:
+        found = ", ".join(map(str, strides)) or "no clips"
+        raise TokenBenchError(f"a mean of phases needs clips of one temporal stride, got {found}")
+    return {
+        "stride": strides[0],
+        "first": fmean(clip["first"] for clip in clips),
+        "phases": [_mean(values) for values in zip(*(clip["phases"] for clip in clips), strict=True)],
+    }
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return fmean(known) if known else None

@@ -1,0 +1,54 @@
+"""Which runs may be told apart clip by clip: those of one protocol, over one data set, with their clips' scores."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from tokenbench.errors import TokenBenchError
+from tokenbench.reporting.records import WRITE_AGAIN
+from tokenbench.reporting.runs import Run
+
+
+def check_comparable(runs: Sequence[Run]) -> None:
+    """Refuse runs whose differences would not be those of their tokenizers.
+
+    Raises:
+        TokenBenchError: protocols (storage counts) or data sets differ, or a run lacks its clips or has one twice.
+    """
+    first = runs[0]
+    for run in runs:
+        if (run.base_protocol, run.storage) != (first.base_protocol, first.storage):
+            raise _different("by protocol", (first, _protocol(first)), (run, _protocol(run)))
+        if _clip_list(run) != _clip_list(first):
+            raise _different("on data set", (first, _dataset(first)), (run, _dataset(run)))
+        _check_clips(run)
+
+
+def _check_clips(run: Run) -> None:
+    file = run.folder / "clips.csv"
+    if not run.clips:
+        raise TokenBenchError(f"no clips in {file}: runs are compared clip by clip; {WRITE_AGAIN}")
+    name, count = Counter(clip.clip for clip in run.clips).most_common(1)[0]
+    if count > 1:
+        raise TokenBenchError(f"{file} has clip {name!r} {count} times; {WRITE_AGAIN}")
+
+
+def _different(what: str, *sides: tuple[Run, str]) -> TokenBenchError:
+    named = " and ".join(f"{run.folder} {what} {value}" for run, value in sides)
+    return TokenBenchError(f"only runs that were judged alike are compared, not {named}: evaluate one of them anew")
+
+
+def _protocol(run: Run) -> str:
+    label = run.dataset.protocol
+    return label if run.storage == "none" or "+storage=" in label else f"{label} with storage {run.storage}"
+
+
+def _clip_list(run: Run) -> tuple[str, str]:
+    sha256 = run.dataset.manifest_sha256
+    return ("manifest", sha256) if sha256 else ("name", run.dataset.name)
+
+
+def _dataset(run: Run) -> str:
+    sha256 = run.dataset.manifest_sha256
+    return f"{run.dataset.name} (manifest {sha256[:12] if sha256 else 'unknown'})"
