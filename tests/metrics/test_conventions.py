@@ -26,7 +26,8 @@ from tokenbench.errors import ClipError, NotApplicable, TokenBenchError
 from tokenbench.metrics import PixelScores
 from tokenbench.metrics.convention_scores import ConventionScores
 from tokenbench.metrics.conventions import CONVENTIONS, find_convention
-from tokenbench.metrics.psnr_modes import Uint8WrapScores, psnr_frame, psnr_of_mse
+from tokenbench.metrics.pixel import psnr_from_error
+from tokenbench.metrics.psnr_modes import Uint8WrapScores, psnr_frame
 
 Pair = tuple[NDArray[Any], NDArray[Any]]
 Numbers = tuple[float, float]
@@ -263,7 +264,7 @@ levels = arrays.arrays(np.uint8, (2, 2, 5, 7, 3))
 @given(clips=levels)
 def test_wrapped_error_is_that_of_8_bit_arithmetic(clips: NDArray[np.uint8]) -> None:
     x, y = clips
-    expected = psnr_of_mse(float(np.mean((x - y) ** 2)))
+    expected = psnr_from_error(float(np.mean((x - y) ** 2)), 1)
     for kind in (np.asarray, torch.from_numpy):
         scores = Uint8WrapScores()
         scores.update(kind(x), kind(y))
@@ -288,15 +289,15 @@ def test_wrapped_error_on_cuda_is_the_same(pair: Pair) -> None:
 
 
 def test_an_array_beside_a_tensor_is_refused(pair: Pair) -> None:
-    with pytest.raises(TokenBenchError, match="both be arrays or both be tensors"):
+    with pytest.raises(TokenBenchError, match="two arrays, or two tensors"):
         Uint8WrapScores().update(pair[0], torch.from_numpy(pair[0]))
 
 
 @given(errors=st.lists(st.integers(0, 10**9), min_size=1))
 def test_the_mean_of_frame_psnrs_is_never_below_the_psnr_of_one_mse(errors: list[int]) -> None:
-    whole = psnr_of_mse(sum(errors) / len(errors) / 1000)
+    whole = psnr_from_error(sum(errors) / len(errors), 1000)
     assert psnr_frame(errors, 1000) >= whole - 1e-9
-    assert psnr_frame([errors[0]] * 3, 1000) == pytest.approx(psnr_of_mse(errors[0] / 1000))
+    assert psnr_frame([errors[0]] * 3, 1000) == pytest.approx(psnr_from_error(errors[0], 1000))
 
 
 def test_frame_psnr_is_scikit_images(pair: Pair) -> None:

@@ -24,8 +24,11 @@ _COMMANDS = {
     "drift": ("tokenbench.cli.drift", "Score one pair under every convention of PSNR and SSIM."),
     "report": ("tokenbench.cli.report", "Tables, plots and a page from the results of runs."),
     "diff": ("tokenbench.cli.diff", "Do runs over the same clips differ? Differences, tests, ranks with ties."),
-    "list": ("tokenbench.cli.list", "Show what there is: tokenizers, data sets, storages."),
-    "weights": ("tokenbench.cli.weights", "List, verify, import and export the weights of tokenizers."),
+    "list": ("tokenbench.cli.list", "Show what there is: tokenizers, data sets, metrics, protocols."),
+    "weights": (
+        "tokenbench.cli.weights",
+        "List, fetch, verify, import and export weights of tokenizers and metrics.",
+    ),
 }
 
 

@@ -6,20 +6,14 @@ from pathlib import Path
 
 import click
 
-from tokenbench.cli.options import metrics_option, network_option, skip_option
+from tokenbench.cli.options import metrics_option, network_option, protocol_option, skip_option
 
 
 @click.command("compare")
 @click.argument("reference", type=click.Path(path_type=Path))
 @click.argument("reconstruction", type=click.Path(path_type=Path))
 @metrics_option
-@click.option(
-    "--protocol",
-    default="paper",
-    show_default=True,
-    metavar="NAME",
-    help="By whose conventions PSNR and SSIM are computed; 'tokenbench list protocols' shows them.",
-)
+@protocol_option
 @network_option
 @skip_option
 @click.option("--device", default="cpu", show_default=True, help="Torch device of the networks that metrics need.")

@@ -7,7 +7,15 @@ from typing import Any
 
 import click
 
-from tokenbench.cli.options import DTYPES, metrics_option, network_option, settings_option, skip_option, window_option
+from tokenbench.cli.options import (
+    DTYPES,
+    metrics_option,
+    network_option,
+    protocol_option,
+    settings_option,
+    skip_option,
+    window_option,
+)
 
 _STORAGES = ("none", "yuv444p", "yuv420p", "h264")
 
@@ -22,13 +30,7 @@ _STORAGES = ("none", "yuv444p", "yuv420p", "h264")
     help="Clips to score the tokenizer on.",
 )
 @metrics_option
-@click.option(
-    "--protocol",
-    default="paper",
-    show_default=True,
-    metavar="NAME",
-    help="By whose conventions PSNR and SSIM are computed; 'tokenbench list protocols' shows them.",
-)
+@protocol_option
 @network_option
 @skip_option
 @click.option("--weights", metavar="PATH", help="File or folder of weights; 'random' for an untrained network.")

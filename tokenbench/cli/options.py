@@ -75,6 +75,14 @@ metrics_option = click.option(
     help="What to measure; 'tokenbench list metrics' shows all there is.",
 )
 
+protocol_option = click.option(
+    "--protocol",
+    default="paper",
+    show_default=True,
+    metavar="NAME",
+    help="By whose conventions PSNR and SSIM are computed; 'tokenbench list protocols' shows them.",
+)
+
 network_option = click.option(
     "--network",
     "networks",

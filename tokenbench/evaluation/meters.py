@@ -16,7 +16,7 @@ from tokenbench.media.clip import Clip
 from tokenbench.metrics import PixelScores
 from tokenbench.metrics.catalog import MetricInfo
 from tokenbench.metrics.convention_scores import ConventionScores
-from tokenbench.metrics.pixel import CHANNELS
+from tokenbench.metrics.frames import CHANNELS
 from tokenbench.metrics.psnr_modes import Uint8WrapScores, psnr_frame
 
 # These come out of one meter.

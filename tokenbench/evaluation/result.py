@@ -13,8 +13,8 @@ from tokenbench.evaluation.record import ClipRecord, clips_csv
 from tokenbench.files import write_text
 from tokenbench.media.clip import MediaKind
 from tokenbench.metrics import METRICS
+from tokenbench.metrics.frames import CHANNELS
 from tokenbench.metrics.phases import psnr_series
-from tokenbench.metrics.pixel import CHANNELS
 from tokenbench.statistics import summarise
 
 SCHEMA = "tokenbench.result/1"

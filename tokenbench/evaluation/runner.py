@@ -43,8 +43,8 @@ from tokenbench.evaluation.streams import refuse_float_frames, streams_itself, w
 from tokenbench.evaluation.token_meter import TokenWork, summarise_tokens
 from tokenbench.evaluation.windows import Compute
 from tokenbench.media.clip import Clip
+from tokenbench.metrics.frames import CHANNELS
 from tokenbench.metrics.phases import mean_phases, phases
-from tokenbench.metrics.pixel import CHANNELS
 from tokenbench.progress import FrameCounter
 from tokenbench.tokenizer import Tokenizer
 

@@ -19,7 +19,7 @@ from tokenbench.evaluation.windows import Compute
 from tokenbench.media.clip import Clip, chunk_frames
 from tokenbench.media.prefetch import prefetch
 from tokenbench.metrics import seam
-from tokenbench.metrics.pixel import CHANNELS
+from tokenbench.metrics.frames import CHANNELS
 from tokenbench.tokenizer import Tokenizer
 
 

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from tokenbench.errors import ClipError, NotApplicable, TokenBenchError
 from tokenbench.metrics.conventions import Convention, Quantisation
-from tokenbench.metrics.pixel import CHANNELS, PEAK, PixelScores
-from tokenbench.metrics.psnr_modes import Uint8WrapScores, psnr_of_mse
+from tokenbench.metrics.frames import CHANNELS, PEAK, by, check_shapes
+from tokenbench.metrics.pixel import PixelScores, psnr_from_error
+from tokenbench.metrics.psnr_modes import Uint8WrapScores
 from tokenbench.metrics.windowed_ssim import Planes, gaussian, similarity, uniform
 
 Pixels = NDArray[np.uint8] | NDArray[np.float32]
@@ -75,7 +76,7 @@ class ConventionScores:
         return {"psnr": psnr, "ssim": self._frames.ssim()}
 
     def _psnr(self, mse: float) -> float:
-        return psnr_of_mse(mse, _range(self.convention) or PEAK)
+        return psnr_from_error(mse, 1, _range(self.convention) or PEAK)
 
 
 def quantise(pixels: Pixels, how: Quantisation) -> Pixels:
@@ -117,7 +118,7 @@ class _FloatFrames:
         """The mean squared error of each frame."""
         size = reference.shape[1:]
         if self._size not in (None, size):
-            raise ClipError(f"the frames of a clip must have one size: got {_by(size)} pixels after {_by(self._size)}")
+            raise ClipError(f"the frames of a clip must have one size: got {by(size)} pixels after {by(self._size)}")
         self._size = size
         return [self._add(*pair) for pair in zip(reference, reconstruction, strict=True)]
 
@@ -197,19 +198,11 @@ def _check(reference: NDArray[Any], reconstruction: NDArray[Any]) -> None:
             f"reconstruction must hold uint8 or float32 values in [0, 255], got {reconstruction.dtype}: convert it"
         )
     if reference.ndim != 4 or reference.shape[-1] != CHANNELS:
-        raise TokenBenchError(f"reference must have the shape T x H x W x 3, got {_by(reference.shape)}")
-    if reference.shape != reconstruction.shape:
-        raise ClipError(
-            "reference and reconstruction must have the same shape,"
-            f" got {_by(reference.shape)} and {_by(reconstruction.shape)} (T x H x W x 3)"
-        )
+        raise TokenBenchError(f"reference must have the shape T x H x W x 3, got {by(reference.shape)}")
+    check_shapes(reference, reconstruction)
     # A NaN is in no interval, so this finds it too.
     if reconstruction.size and not (reconstruction.min() >= 0 and reconstruction.max() <= PEAK):
         raise ClipError(
             f"the reconstruction has values from {reconstruction.min()} to {reconstruction.max()}, expected [0, 255]:"
             " clamp it first"
         )
-
-
-def _by(shape: tuple[int, ...] | None) -> str:
-    return " x ".join(map(str, shape or ()))

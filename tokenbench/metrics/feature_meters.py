@@ -11,7 +11,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tokenbench.errors import ClipError, TokenBenchError
+from tokenbench.errors import ClipError
+from tokenbench.metrics.frames import check_frames, on_device
 
 # How StyleGAN-V prepares video for its I3D.
 CLIP_FRAMES = 300
@@ -61,9 +62,9 @@ class FrameFeatures:
             ClipError: the two differ in shape, or their size has changed.
             TokenBenchError: not uint8, or not T x H x W x 3.
         """
-        frames = _pair(reference, reconstruction, self._network.device)
+        size = None if self._waiting is None else self._waiting.shape[2:4]
+        frames = _pair(reference, reconstruction, self._network.device, size)
         if self._waiting is not None:
-            _check_size(frames.shape, self._waiting.shape)
             frames = torch.cat([self._waiting, frames], dim=1)
         whole = frames.shape[1] - frames.shape[1] % self._pairs
         for start in range(0, whole, self._pairs):
@@ -106,7 +107,7 @@ class ClipFeatures:
     def __init__(self, network: Network) -> None:
         self._network = network
         self._frames = 0
-        self._shape: tuple[int, ...] | None = None
+        self._size: tuple[int, ...] | None = None
         self._prepared: tuple[list[Tensor], list[Tensor]] = ([], [])
 
     def update(self, reference: Any, reconstruction: Any) -> None:
@@ -121,9 +122,8 @@ class ClipFeatures:
             ClipError: the two differ in shape, or their size has changed.
             TokenBenchError: not uint8, or not T x H x W x 3.
         """
-        frames = _pair(reference, reconstruction, self._network.device)
-        _check_size(frames.shape, self._shape)
-        self._shape = frames.shape
+        frames = _pair(reference, reconstruction, self._network.device, self._size)
+        self._size = frames.shape[2:4]
         frames = frames[:, : CLIP_FRAMES - self._frames]
         self._frames += frames.shape[1]
         for side, kept in zip(frames, self._prepared, strict=True):
@@ -154,35 +154,7 @@ def _prepare(frame: Tensor) -> Tensor:
     return (scaled[0, :, top : top + CLIP_SIZE, left : left + CLIP_SIZE] - 0.5) * 2
 
 
-def _pair(reference: Any, reconstruction: Any, device: torch.device) -> Tensor:
+def _pair(reference: Any, reconstruction: Any, device: torch.device, size: tuple[int, ...] | None) -> Tensor:
     """2 x T x H x W x 3, uint8, on the device."""
-    frames = [_tensor(side, device) for side in (reference, reconstruction)]
-    for name, side in zip(_SIDES, frames, strict=True):
-        if side.dtype != torch.uint8:
-            raise TokenBenchError(f"{name} must hold uint8 values in [0, 255], got {side.dtype}: quantise it first")
-        if side.ndim != 4 or side.shape[-1] != 3:
-            raise TokenBenchError(f"{name} must have the shape T x H x W x 3, got {_times(side.shape)}")
-    if frames[0].shape != frames[1].shape:
-        raise ClipError(
-            "reference and reconstruction must have the same shape,"
-            f" got {_times(frames[0].shape)} and {_times(frames[1].shape)} (T x H x W x 3)"
-        )
-    return torch.stack(frames)
-
-
-def _tensor(frames: Any, device: torch.device) -> Tensor:
-    # Copied, because arrays of a decoder may be read-only or turned around, which torch does not take.
-    return (frames if isinstance(frames, Tensor) else torch.from_numpy(np.array(frames, order="C"))).to(device)
-
-
-def _check_size(shape: tuple[int, ...], earlier: tuple[int, ...] | None) -> None:
-    """Of 2 x T x H x W x 3."""
-    if earlier is not None and shape[2:] != earlier[2:]:
-        raise ClipError(
-            f"the frames of a clip must have one size: got {shape[3]} x {shape[2]} pixels"
-            f" after {earlier[3]} x {earlier[2]}"
-        )
-
-
-def _times(shape: tuple[int, ...]) -> str:
-    return " x ".join(map(str, shape)) or "a single value"
+    check_frames(reference, reconstruction, size)
+    return torch.stack([on_device(side, device) for side in (reference, reconstruction)])

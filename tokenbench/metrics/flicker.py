@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from tokenbench.errors import NotApplicable
 from tokenbench.jit import kernel
-from tokenbench.metrics.perceptual import check_chunks, on_device
+from tokenbench.metrics.frames import check_frames, on_device
 from tokenbench.parallel import each
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Flicker:
             ClipError: the two differ in shape, or the frames' size has changed.
             TokenBenchError: not uint8, or not T x H x W x 3.
         """
-        check_chunks(reference, reconstruction, self._last[0].shape if self._last else None)
+        check_frames(reference, reconstruction, self._last[0].shape[1:3] if self._last else None)
         if len(reference) == 0:
             return
         x, y = _on_one_device(reference, reconstruction)

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tokenbench.errors import ClipError
-from tokenbench.metrics.pixel import PixelScores, check_pair, psnr_from_error
+from tokenbench.metrics.frames import check_pair
+from tokenbench.metrics.pixel import PixelScores, psnr_from_error
 
 
 def psnr(reference: Any, reconstruction: Any) -> float:

@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tokenbench.errors import ClipError, NotApplicable, TokenBenchError
+from tokenbench.errors import ClipError, NotApplicable
 from tokenbench.metrics import windowed_ssim
-from tokenbench.metrics.pixel import PEAK, check_pair
-from tokenbench.metrics.psnr_modes import check_tensors
+from tokenbench.metrics.frames import PEAK, check_pair
 from tokenbench.metrics.windowed_ssim import gaussian
 
 # Wang, Simoncelli and Bovik 2003, section 3.2: exponents of the scales, finest first.
@@ -44,17 +43,11 @@ class MsSsimScores:
             ClipError: the shapes differ.
             TokenBenchError: not uint8, not T x H x W x 3, or an array beside a tensor.
         """
-        arrays = [isinstance(frames, np.ndarray) for frames in (reference, reconstruction)]
-        if all(arrays):
-            check_pair(reference, reconstruction)
-        elif any(arrays):
-            raise TokenBenchError("reference and reconstruction must both be arrays or both be tensors: convert one")
-        else:
-            check_tensors(reference, reconstruction)
+        check_pair(reference, reconstruction)
         height, width = reference.shape[1:3]
         if min(height, width) < SMALLEST:
             raise NotApplicable(f"MS-SSIM needs at least {SMALLEST} x {SMALLEST} pixels, got {width} x {height}")
-        score = _score_arrays if all(arrays) else _score_tensors
+        score = _score_arrays if isinstance(reference, np.ndarray) else _score_tensors
         for frame, other in zip(reference, reconstruction, strict=True):
             self._sum += score(frame, other)
             self._frames += 1

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tokenbench.errors import ClipError, NotApplicable, TokenBenchError
-from tokenbench.metrics.pixel import CHANNELS
+from tokenbench.errors import ClipError, NotApplicable
+from tokenbench.metrics.frames import check_frames, on_device
 
 if TYPE_CHECKING:
     import torch
@@ -137,7 +137,7 @@ class FrameBatches:
             ClipError: the two differ in shape, or the frames' size has changed.
             TokenBenchError: not uint8, or not T x H x W x 3.
         """
-        check_chunks(reference, reconstruction, None if self._waiting is None else self._waiting[0].shape)
+        check_frames(reference, reconstruction, None if self._waiting is None else self._waiting[0].shape[1:3])
         if len(reference) == 0:
             return []
         x, y = (self._joined(side, chunk) for side, chunk in enumerate((reference, reconstruction)))
@@ -160,50 +160,7 @@ class FrameBatches:
         return torch.cat([*waiting, on_device(chunk, self._device)])
 
 
-def check_chunks(reference: Frames, reconstruction: Frames, before: tuple[int, ...] | None = None) -> None:
-    """Refuse what is not a pair of T x H x W x 3 uint8 chunks of one shape; arrays and tensors alike.
-
-    Args:
-        reference: frames.
-        reconstruction: frames.
-        before: the shape of earlier frames of the clip, if any, whose H and W these must have.
-
-    Raises:
-        ClipError: the shapes differ, or the frames' size has changed.
-        TokenBenchError: not uint8, or not T x H x W x 3.
-    """
-    for name, chunk in (("reference", reference), ("reconstruction", reconstruction)):
-        dtype = str(chunk.dtype).removeprefix("torch.")
-        if dtype != "uint8":
-            raise TokenBenchError(f"{name} must hold uint8 values in [0, 255], got {dtype}: quantise it first")
-        if chunk.ndim != 4 or chunk.shape[-1] != CHANNELS:
-            raise TokenBenchError(f"{name} must have the shape T x H x W x 3, got {_times(chunk.shape)}")
-    if reference.shape != reconstruction.shape:
-        raise ClipError(
-            "reference and reconstruction must have the same shape,"
-            f" got {_times(reference.shape)} and {_times(reconstruction.shape)} (T x H x W x 3)"
-        )
-    if before is not None and len(reference) and reference.shape[1:] != before[1:]:
-        raise ClipError(
-            f"the frames of a clip must have one size: got {reference.shape[2]} x {reference.shape[1]} pixels"
-            f" after {before[2]} x {before[1]}"
-        )
-
-
-def on_device(frames: Frames, device: torch.device) -> torch.Tensor:
-    """An array or a tensor as a tensor on that device."""
-    import torch
-
-    # torch takes no reversed memory, and warns of what is read-only; a copy of an array is neither.
-    tensor = frames if isinstance(frames, torch.Tensor) else torch.from_numpy(np.array(frames, order="C"))
-    return tensor.to(device)
-
-
 def mean_of(scores: list[torch.Tensor]) -> float:
     """The mean of all values of some tensors, in float64."""
     values = [value for batch in scores for value in batch.double().tolist()]
     return math.fsum(values) / len(values)
-
-
-def _times(shape: tuple[int, ...]) -> str:
-    return " x ".join(map(str, shape)) or "a single value"

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tokenbench.errors import ClipError, TokenBenchError
+from tokenbench.metrics.frames import CHANNELS, PEAK, check_pair
 from tokenbench.parallel import each
 
 if TYPE_CHECKING:
@@ -25,10 +26,7 @@ if TYPE_CHECKING:
 
 # Not taken from `kernels`, whose import loads numba; a test holds the two together.
 WINDOW = 7
-CHANNELS = 3
 SSIM_ONE = 1 << 24
-
-PEAK = 255
 
 # Keeps identical clips finite, at 186.6 dB: the public metrics script divides by RMSE plus float32's epsilon.
 _EPSILON = float(np.finfo(np.float32).eps)
@@ -66,16 +64,11 @@ class PixelScores:
             ClipError: the two differ in shape, frames are smaller than 7 x 7, or their size has changed.
             TokenBenchError: not uint8, not T x H x W x 3, or not both arrays or tensors on one device.
         """
-        check_pair(reference, reconstruction)
+        check_pair(reference, reconstruction, (self.height, self.width) if self.frames else None)
         frames, height, width, _ = reference.shape
         _check_window(height, width)
         if frames == 0:
             return []
-        if self.frames and (height, width) != (self.height, self.width):
-            raise ClipError(
-                f"the frames of a clip must have one size: got {width} x {height} pixels"
-                f" after {self.width} x {self.height}"
-            )
         scores = _score_frames(reference, reconstruction)
         self.squared_error += sum(squared_error for squared_error, _ in scores)
         self.ssim += sum(ssim for _, ssim in scores)
@@ -137,38 +130,13 @@ class PixelScores:
         return cls(**state)
 
 
-def psnr_from_error(squared_error: int, values: int) -> float:
-    """PSNR in dB from the sum of squared errors over `values` 8-bit values.
+def psnr_from_error(squared_error: float, values: int, peak: float = PEAK) -> float:
+    """PSNR in dB from the sum of squared errors over `values` values in [0, 255].
 
     Source:
         The public TokenBench script: 20 log10(255 / (sqrt(MSE) + eps)), one MSE a clip.
     """
-    return 20 * math.log10(PEAK / (math.sqrt(squared_error / values) + _EPSILON))
-
-
-def check_pair(reference: Any, reconstruction: Any) -> None:
-    """Refuse what is not a pair of T x H x W x 3 uint8 chunks of one shape: two arrays, or two tensors on one device.
-
-    Raises:
-        ClipError: the shapes differ.
-        TokenBenchError: not uint8, not T x H x W x 3, or not both of one kind.
-    """
-    for name, chunk in (("reference", reference), ("reconstruction", reconstruction)):
-        dtype = str(chunk.dtype).removeprefix("torch.")
-        if dtype != "uint8":
-            raise TokenBenchError(f"{name} must hold uint8 values in [0, 255], got {dtype}: quantise it first")
-        if chunk.ndim != 4 or chunk.shape[-1] != CHANNELS:
-            raise TokenBenchError(f"{name} must have the shape T x H x W x 3, got {_times(chunk.shape)}")
-    if reference.shape != reconstruction.shape:
-        raise ClipError(
-            "reference and reconstruction must have the same shape,"
-            f" got {_times(reference.shape)} and {_times(reconstruction.shape)} (T x H x W x 3)"
-        )
-    if (place := _place(reference)) != (other := _place(reconstruction)):
-        raise TokenBenchError(
-            f"the reference is {place} and the reconstruction {other}: they must be two arrays, or two tensors on one"
-            " device; convert one"
-        )
+    return 20 * math.log10(peak / (math.sqrt(squared_error / values) + _EPSILON))
 
 
 def _check_window(height: int, width: int) -> None:
@@ -189,11 +157,3 @@ def _score_frames(x: Any, y: Any) -> list[tuple[int, int]]:
         return score_frame(*map(np.ascontiguousarray, pair))
 
     return each(score, zip(x, y, strict=True))
-
-
-def _place(frames: Any) -> str:
-    return "an array" if isinstance(frames, np.ndarray) else f"a tensor on {frames.device}"
-
-
-def _times(shape: tuple[int, ...]) -> str:
-    return " x ".join(map(str, shape)) or "a single value"

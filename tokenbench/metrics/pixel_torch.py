@@ -12,7 +12,8 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from tokenbench.metrics.pixel import CHANNELS, SSIM_ONE, WINDOW
+from tokenbench.metrics.frames import CHANNELS
+from tokenbench.metrics.pixel import SSIM_ONE, WINDOW
 
 _N = WINDOW * WINDOW
 _MARGIN = WINDOW - 1

@@ -1,4 +1,4 @@
-"""Other ways to take PSNR: from any MSE, as a mean over frames, and in 8-bit arithmetic with wrap-around."""
+"""Other ways to take PSNR: as a mean over frames, and in 8-bit arithmetic with wrap-around."""
 
 from __future__ import annotations
 
@@ -9,17 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tokenbench.errors import ClipError, TokenBenchError
-from tokenbench.metrics.pixel import CHANNELS, PEAK, check_pair
+from tokenbench.errors import ClipError
+from tokenbench.metrics.frames import check_pair
+from tokenbench.metrics.pixel import psnr_from_error
 from tokenbench.parallel import each
-
-# As in `tokenbench.metrics.pixel`: identical frames have 186.6 dB, where other tools say infinity.
-_EPSILON = float(np.finfo(np.float32).eps)
-
-
-def psnr_of_mse(mse: float, peak: float = PEAK) -> float:
-    """PSNR in dB: 20 log10(peak / (sqrt(MSE) + float32 eps)), for values in [0, 255]."""
-    return 20 * math.log10(peak / (math.sqrt(mse) + _EPSILON))
 
 
 def psnr_frame(squared_errors: Sequence[float], values_per_frame: int) -> float:
@@ -34,7 +27,7 @@ def psnr_frame(squared_errors: Sequence[float], values_per_frame: int) -> float:
     """
     if not squared_errors:
         raise ClipError("no frames to score: the clip is empty")
-    return math.fsum(psnr_of_mse(error / values_per_frame) for error in squared_errors) / len(squared_errors)
+    return math.fsum(psnr_from_error(error, values_per_frame) for error in squared_errors) / len(squared_errors)
 
 
 class Uint8WrapScores:
@@ -62,14 +55,10 @@ class Uint8WrapScores:
             ClipError: the shapes differ.
             TokenBenchError: not uint8, not T x H x W x 3, or an array beside a tensor.
         """
-        arrays = [isinstance(frames, np.ndarray) for frames in (reference, reconstruction)]
-        if all(arrays):
-            check_pair(reference, reconstruction)
+        check_pair(reference, reconstruction)
+        if isinstance(reference, np.ndarray):
             self._sum += sum(each(_wrapped_of_arrays, zip(reference, reconstruction, strict=True)))
-        elif any(arrays):
-            raise TokenBenchError("reference and reconstruction must both be arrays or both be tensors: convert one")
         else:
-            check_tensors(reference, reconstruction)
             self._sum += sum(map(_wrapped_of_tensors, reference, reconstruction))
         self._values += math.prod(reference.shape)
 
@@ -81,30 +70,7 @@ class Uint8WrapScores:
         """
         if self._values == 0:
             raise ClipError("no frames to score: the clip is empty")
-        return {"psnr-uint8wrap": psnr_of_mse(self._sum / self._values)}
-
-
-def check_tensors(reference: Any, reconstruction: Any) -> None:
-    """Refuse two tensors that are not a pair of T x H x W x 3 uint8 chunks of one shape and device.
-
-    Raises:
-        ClipError: the shapes differ.
-        TokenBenchError: not uint8, not T x H x W x 3, or on two devices.
-    """
-    for name, chunk in (("reference", reference), ("reconstruction", reconstruction)):
-        if str(chunk.dtype) != "torch.uint8" or chunk.ndim != 4 or chunk.shape[-1] != CHANNELS:
-            raise TokenBenchError(
-                f"{name} must be uint8 T x H x W x 3, got {chunk.dtype} {tuple(chunk.shape)}: quantise it first"
-            )
-    if reference.shape != reconstruction.shape:
-        raise ClipError(
-            "reference and reconstruction must have the same shape,"
-            f" got {tuple(reference.shape)} and {tuple(reconstruction.shape)} (T x H x W x 3)"
-        )
-    if reference.device != reconstruction.device:
-        raise TokenBenchError(
-            f"reference is on {reference.device} and reconstruction on {reconstruction.device}: move one to the other"
-        )
+        return {"psnr-uint8wrap": psnr_from_error(self._sum, self._values)}
 
 
 def _wrapped_of_arrays(pair: tuple[NDArray[np.uint8], NDArray[np.uint8]]) -> int:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tokenbench.errors import ClipError, NotApplicable, TokenBenchError
-from tokenbench.metrics.perceptual import check_chunks
+from tokenbench.metrics.frames import check_frames
 from tokenbench.parallel import cores
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Vmaf:
             raise NotApplicable(f"vmaf needs at least {SMALLEST_SIDE} x {SMALLEST_SIDE} pixels, got {width} x {height}")
         if not fps > 0:
             raise TokenBenchError(f"vmaf needs a positive frame rate, got {fps}")
-        self._shape = (0, height, width, 3)
+        self._size = height, width
         self._frames = 0
         self._folder = TemporaryDirectory(prefix="tokenbench-vmaf-")
         self._process = _start(find_ffmpeg(), Path(self._folder.name), height, width, fps)
@@ -74,7 +74,7 @@ class Vmaf:
             ClipError: the two differ in shape, the frames have another size than was said, or ffmpeg has failed.
             TokenBenchError: not uint8, or not T x H x W x 3.
         """
-        check_chunks(reference, reconstruction, self._shape)
+        check_frames(reference, reconstruction, self._size)
         for x, y in zip(_array(reference), _array(reconstruction), strict=True):
             self._write(np.ascontiguousarray(np.concatenate([x, y])))
             self._frames += 1
