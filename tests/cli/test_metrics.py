@@ -259,3 +259,29 @@ def test_values_by_domain_and_by_frame(tokenbench: Command, folder: Path, tmp_pa
     with (out / "frames.csv").open() as file:
         series = list(csv.DictReader(file))
     assert [row["frame"] for row in series if row["clip"] == "even.mkv"] == [str(number) for number in range(14)]
+
+
+def test_clips_of_one_source_are_resampled_together(tokenbench: Command, folder: Path, tmp_path: Path) -> None:
+    import hashlib
+
+    entries = []
+    for name, height, width, source in (
+        ("even.mkv", 64, 80, "a"),
+        ("odd.mkv", 67, 93, "a"),
+        ("photo.png", 77, 102, ""),
+    ):
+        content = (folder / name).read_bytes()
+        kind = "image" if name.endswith("png") else "video"
+        entries.append(
+            f'[[clips]]\nid = "{name}"\ndomain = "d"\nkind = "{kind}"\nfile = "{name}"\nsource = "{source}"\n'
+            f'sha256 = "{hashlib.sha256(content).hexdigest()}"\nbytes = {len(content)}\nheight = {height}\n'
+            f'width = {width}\nlicense = "CC0"\ncredit = "me"\n'
+        )
+    manifest = folder / "mine.toml"
+    manifest.write_text('schema = "tokenbench.manifest/1"\n' + "".join(entries))
+    out = tmp_path / "run"
+    assert tokenbench("eval", "--tokenizer", "haar-4x8x8", "--dataset", manifest, "--out", out).code == 0
+    metric = result_of(out)["media"]["video"]["metrics"]["psnr"]
+    assert (metric["n"], metric["clusters"]) == (2, 1)
+    assert metric["ci95"] == [metric["value"]] * 2, "one source has no spread"
+    assert [row["source"] for row in rows_of(out)] == ["a", "a", ""]

@@ -56,6 +56,13 @@ def test_ones_own_manifest_is_a_data_set(tmp_path: Path) -> None:
     assert next(dataset.clips[0].chunks(1)).shape == (1, 300, 451, 3)
 
 
+def test_a_manifest_may_say_which_clips_share_a_source(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    second = MANIFEST[MANIFEST.index("[[clips]]") :].replace('"cat"', '"other"')
+    path.write_text(MANIFEST.replace('id = "cat"', 'id = "cat"\nsource = "film 7"') + second)
+    assert [clip.source for clip in open_dataset(str(path)).clips] == ["film 7", ""]
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [

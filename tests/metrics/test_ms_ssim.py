@@ -93,7 +93,7 @@ def test_what_is_no_pair_is_refused(clip: tuple[Frames, Frames]) -> None:
         scored(x, y[:1])
     with pytest.raises(TokenBenchError, match="two arrays, or two tensors"):
         scored(x, torch.from_numpy(y))
-    with pytest.raises(TokenBenchError, match="must hold uint8 values .* got float32"):
+    with pytest.raises(TokenBenchError, match=r"must hold uint8 values .* got float32"):
         scored(torch.from_numpy(x), torch.from_numpy(y).float())
     with pytest.raises(ClipError, match="same shape"):
         scored(torch.from_numpy(x), torch.from_numpy(y)[1:])

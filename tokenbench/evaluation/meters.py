@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from typing import Protocol as Interface
 
-from tokenbench.errors import NotApplicable
+from tokenbench.errors import ClipError, NotApplicable
 from tokenbench.evaluation.measures import Measures
 from tokenbench.evaluation.protocol import Protocol
 from tokenbench.evaluation.record import ClipRecord
@@ -118,7 +119,7 @@ class ClipMeters:
         values: dict[str, float] = {}
         for name, meter in list(self._meters.items()):
             with self._skipping(name):
-                values |= meter.values()
+                values |= _finite(meter.values())
         attached: dict[str, bytes] = {}
         for network, features in list(self._features.items()):
             with self._skipping(network):
@@ -143,6 +144,14 @@ class ClipMeters:
             self._skipped[name] = str(error)
             self._features.pop(name, None)
             _close(self._meters.pop(name, None))
+
+
+def _finite(values: dict[str, float]) -> dict[str, float]:
+    """The values, none of which is NaN or infinite: no mean could hold it."""
+    for name, value in values.items():
+        if not math.isfinite(value):
+            raise ClipError(f"{name} is {value}: check the network that it stands on")
+    return values
 
 
 def _close(meter: Any) -> None:

@@ -81,4 +81,24 @@ def _lpips(net: str, path: Path) -> nn.Module:
     layers = OrderedDict(layer for part in network.net.children() for layer in part.named_children())
     state = {key: tensor for key, tensor in read_tensors(path).items() if not key.startswith(_CLASSIFIER)}
     fill(nn.ModuleDict({"features": nn.Sequential(layers)}), state, path)
-    return network.eval().requires_grad_(False)
+    return _Lpips(network).eval().requires_grad_(False)
+
+
+class _Lpips(nn.Module):
+    """The package's LPIPS, its trunk slice by slice: it keeps the maps of all slices until the end, 6 GB of 1080p."""
+
+    def __init__(self, network: lpips.LPIPS) -> None:
+        super().__init__()
+        self.scaling = network.scaling_layer
+        self.slices = nn.ModuleList(network.net.children())
+        self.heads = network.lins
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        """N x 1 x 1 x 1 of two N x 3 x H x W in [-1, 1]."""
+        x, y = self.scaling(x), self.scaling(y)
+        distances = []
+        for part, head in zip(self.slices, self.heads, strict=True):
+            x, y = part(x), part(y)
+            difference = (lpips.normalize_tensor(x) - lpips.normalize_tensor(y)) ** 2
+            distances.append(head(difference).mean((2, 3), keepdim=True))
+        return sum(distances[1:], distances[0])

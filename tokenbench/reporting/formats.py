@@ -92,8 +92,8 @@ def quality_names(names: Iterable[str]) -> list[str]:
 
 
 def significant(value: float) -> str:
-    """Three significant digits, zeros kept: 0.0469, 24.0, 1536."""
-    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:#.3g}" if value else "0"
+    """Three significant digits, zeros kept: 0.0469, 24.0, 165, 1536."""
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:#.3g}" if value else "0"
 
 
 def compression(tokenizer: TokenizerRecord) -> str:
