@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -216,12 +217,14 @@ def test_another_tools_convention_is_another_protocol(tokenbench: Command, folde
     values = {}
     for protocol in ("paper", "public-script-v1", "pytorch-msssim", "unquantised", "truncate", "mp4-both"):
         out = tmp_path / protocol
-        asked = ("--protocol", protocol, "--out", out)
+        extra = () if protocol == "unquantised" else ("--metrics", "psnr,ssim,psnr-frame")
+        asked = ("--protocol", protocol, *extra, "--out", out)
         outcome = tokenbench("eval", "--tokenizer", "haar-4x8x8", "--dataset", folder, *asked)
         assert outcome.code == 0, outcome.err
         result = result_of(out)
         assert result["dataset"]["protocol"] == f"{protocol}/1"
         values[protocol] = [result["metrics"][name]["value"] for name in ("psnr", "ssim")]
+        assert ("psnr-frame" in result["metrics"]) == bool(extra)
     assert values["public-script-v1"][0] > values["paper"][0] + 1
     assert values["pytorch-msssim"][1] != pytest.approx(values["paper"][1], abs=1e-4)
     assert values["unquantised"][0] == pytest.approx(values["paper"][0], abs=0.1)
@@ -262,8 +265,6 @@ def test_values_by_domain_and_by_frame(tokenbench: Command, folder: Path, tmp_pa
 
 
 def test_clips_of_one_source_are_resampled_together(tokenbench: Command, folder: Path, tmp_path: Path) -> None:
-    import hashlib
-
     entries = []
     for name, height, width, source in (
         ("even.mkv", 64, 80, "a"),

@@ -90,10 +90,11 @@ class ClipMeters:
         self._clip = clip
         self._frames = 0
         self._skipped: dict[str, str] = {}
-        self._pixels = PixelMeter(measures.names) if protocol.is_paper else None
-        self._meters: dict[str, Meter] = {
-            "psnr": ConventionScores(protocol.convention) if self._pixels is None else self._pixels
-        }
+        self._pixels = PixelMeter(measures.names) if protocol.convention.quantisation != "none" else None
+        self._meters: dict[str, Meter] = {} if self._pixels is None else {"psnr": self._pixels}
+        if not protocol.is_paper:
+            # Its PSNR and SSIM take the place of the published ones.
+            self._meters[protocol.convention.label] = ConventionScores(protocol.convention)
         self._features: dict[str, FeatureMeter] = {}
         for metric in measures.metrics:
             if metric.over == "clip" and metric.media in ("any", clip.kind) and metric.name not in _PIXEL_METRICS:
