@@ -13,6 +13,8 @@ from PIL import Image
 from skimage.metrics import structural_similarity
 from tests_support import write_video
 
+from tokenbench.evaluation import compare as comparing
+
 Command = Callable[..., Any]
 
 
@@ -113,3 +115,40 @@ def test_a_pair_that_does_not_fit_fails_alone(
     assert [failure["clip"] for failure in result["failed"]] == ["even.mkv"]
     assert message in result["failed"][0]["error"]
     assert result["metrics"]["psnr"]["n"] == 2
+
+
+def test_a_comparison_in_a_folder_goes_on_where_it_stopped(
+    folder: Path, tokenbench: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copies, run = tmp_path / "copies", tmp_path / "run"
+    made = tokenbench(
+        "eval", "--tokenizer", "haar-4x8x8", "--dataset", folder, "--out", tmp_path / "e", "--save-reconstructions"
+    )
+    assert made.code == 0
+    (tmp_path / "e/reconstructions").rename(copies)
+    score_pair, scored = comparing.score_pair, []
+
+    def interrupted(name: str, *rest: Any) -> Any:
+        scored.append(name)
+        if len(scored) == 2:
+            raise KeyboardInterrupt
+        return score_pair(name, *rest)
+
+    monkeypatch.setattr(comparing, "score_pair", interrupted)
+    assert tokenbench("compare", folder, copies, "--run", run).code == 130
+    assert not (run / "result.json").exists()
+    assert tokenbench("compare", folder, copies, "--run", run).code == 0
+    assert scored == ["even.mkv", "odd.mkv", "odd.mkv", "photo.png"]
+    assert tokenbench("compare", folder, copies, "--out", tmp_path / "whole.json").code == 0
+    one, other = (json.loads(path.read_text()) for path in (run / "result.json", tmp_path / "whole.json"))
+    assert one["media"] == other["media"]
+    assert tokenbench("report", run, "--out", tmp_path / "report").code == 0
+    (copies / "photo.png").write_bytes((folder / "photo.png").read_bytes())
+    outcome = tokenbench("compare", folder, copies, "--run", run)
+    assert "holds a run with other settings" in outcome.message
+
+
+def test_a_device_that_is_not_there_is_one_line(folder: Path, tokenbench: Command) -> None:
+    outcome = tokenbench("compare", folder, folder, "--metrics", "st-lpips-alex", "--device", "nonsense")
+    assert outcome.code == 2
+    assert "device 'nonsense' cannot be used" in outcome.message

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 from networks_support import alex_trunk_file, i3d_file, inception_file
+from pytorch_fid import inception as pytorch_fid
 from tests_support import write_video
 
 from tokenbench.evaluation import runner
@@ -107,8 +109,32 @@ def test_a_distance_of_videos_needs_two_of_them(
     assert "fvd cannot be measured: it needs 2 or more video clips, and there are 1" in outcome.err
 
 
+def frechet(x: np.ndarray, y: np.ndarray) -> float:
+    """As published, of few samples: eigenvalues of C1 C2, those that are not 0, are those of an n x n matrix."""
+    difference = x.mean(axis=0) - y.mean(axis=0)
+    x, y = x - x.mean(axis=0), y - y.mean(axis=0)
+    eigenvalues = np.linalg.eigvals(x @ y.T @ y @ x.T).real.clip(0) / (len(x) - 1) ** 2
+    traces = ((x**2).sum() + (y**2).sum()) / (len(x) - 1)
+    return float(difference @ difference + traces - 2 * np.sqrt(eigenvalues).sum())
+
+
+def prepared(frames: torch.Tensor) -> torch.Tensor:
+    """The published preparation for the I3D of frames that are wider than high."""
+    video = frames.permute(0, 3, 1, 2) / 255
+    height, width = video.shape[2:]
+    size = (224, math.ceil(width * 224 / height))
+    video = torch.nn.functional.interpolate(video, size=size, mode="bilinear", align_corners=False)
+    left = (size[1] - 224) // 2
+    return ((video[..., left : left + 224] - 0.5) * 2).transpose(0, 1)[None]
+
+
 def test_values_are_those_of_the_reference_tools(
-    tokenbench: Command, folder: Path, tmp_path: Path, networks: dict[str, Path], named: list[str]
+    tokenbench: Command,
+    folder: Path,
+    tmp_path: Path,
+    networks: dict[str, Path],
+    named: list[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     out = tmp_path / "run"
     asked = ("--metrics", "psnr,lpips-alex,fid,fvd", *named, "--save-reconstructions")
@@ -120,13 +146,24 @@ def test_values_are_those_of_the_reference_tools(
     trunk = torch.load(networks["lpips-alex"], weights_only=True)
     for name, tensor in judge.net.state_dict().items():
         tensor.copy_(trunk[f"features.{name.partition('.')[2]}"])
-    saved = out / "reconstructions"
+    weights = torch.load(networks["inception-fid"], weights_only=True)
+    monkeypatch.setattr(pytorch_fid, "load_state_dict_from_url", lambda *_, **__: weights)
+    inception, i3d = pytorch_fid.InceptionV3([3]).eval(), torch.jit.load(networks["i3d-kinetics400"])
+    frame_features: list[list[torch.Tensor]] = [[], []]
+    clip_features: list[list[torch.Tensor]] = [[], []]
     for row in rows_of(out):
-        x, y = frames_of(folder, row["clip"]), frames_of(saved, row["clip"])
+        sides = frames_of(folder, row["clip"]), frames_of(out / "reconstructions", row["clip"])
         with torch.inference_mode():
-            pair = (side.permute(0, 3, 1, 2) / 127.5 - 1 for side in (x, y))
-            expected = judge(*pair).mean().item()
+            expected = judge(*(side.permute(0, 3, 1, 2) / 127.5 - 1 for side in sides)).mean().item()
+            if row["clip"] != "photo.png":
+                for number, side in enumerate(sides):
+                    frame_features[number].append(inception(side.permute(0, 3, 1, 2) / 255)[0].flatten(1))
+                    settings = {"rescale": False, "resize": False, "return_features": True}
+                    clip_features[number].append(i3d(prepared(side), **settings))
         assert float(row["lpips-alex"]) == pytest.approx(expected, rel=1e-5)
+    for name, features in (("fid", frame_features), ("fvd", clip_features)):
+        value = result["media"]["video"]["metrics"][name]["value"]
+        assert value == pytest.approx(frechet(*(torch.cat(side).double().numpy() for side in features)), rel=1e-5)
 
     video, image = (result["media"][kind] for kind in ("video", "image"))
     assert video["metrics"]["fid"]["n"] == 14 + 11

@@ -18,6 +18,12 @@ from tokenbench.cli.options import metrics_option, network_option, protocol_opti
 @skip_option
 @click.option("--device", default="cpu", show_default=True, help="Torch device of the networks that metrics need.")
 @click.option("--frames", type=click.IntRange(min=1), metavar="N", help="Only the first N frames of each pair.")
+@click.option(
+    "--run",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
+    help="Keep what is done in FOLDER, as eval does: an interrupted comparison goes on there.",
+)
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write a result.json.")
 @click.option("--clips", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write a clips.csv.")
 def command(
@@ -29,6 +35,7 @@ def command(
     skip_unavailable: bool,
     device: str,
     frames: int | None,
+    run: Path | None,
     out: Path | None,
     clips: Path | None,
 ) -> int:
@@ -44,9 +51,11 @@ def command(
 
     convention = find_convention(protocol)
     measures = prepare(metrics, device, given=networks, skip_unavailable=skip_unavailable)
-    comparison = compare(reference, reconstruction, frames=frames, measures=measures, convention=convention)
+    comparison = compare(reference, reconstruction, frames=frames, measures=measures, convention=convention, run=run)
     print_clips(comparison.records)
     print_result(comparison.result)
+    if run:
+        click.echo(f"written to {run}")
     if out:
         write_result(out, comparison.result)
         click.echo(f"written to {out}")

@@ -49,7 +49,7 @@ def command(
     import torch
 
     from tokenbench.cli.show import print_outcome
-    from tokenbench.evaluation.runner import open_device
+    from tokenbench.evaluation.device import open_device
     from tokenbench.tokens import Decoding, detokenize_files
 
     decoding = Decoding(

@@ -91,9 +91,10 @@ def command(
 
     from tokenbench.cli.show import print_result
     from tokenbench.datasets.catalog import open_dataset
+    from tokenbench.evaluation.device import open_device
     from tokenbench.evaluation.measures import prepare
     from tokenbench.evaluation.protocol import Protocol
-    from tokenbench.evaluation.runner import Evaluation, evaluate, open_device
+    from tokenbench.evaluation.runner import Evaluation, evaluate
     from tokenbench.evaluation.windows import Compute
     from tokenbench.metrics.conventions import find_convention
     from tokenbench.registry import load_tokenizer

@@ -49,7 +49,7 @@ def command(
     import torch
 
     from tokenbench.cli.show import print_outcome
-    from tokenbench.evaluation.runner import open_device
+    from tokenbench.evaluation.device import open_device
     from tokenbench.registry import load_tokenizer
     from tokenbench.tokens import Compute, Encoding, tokenize_files
 

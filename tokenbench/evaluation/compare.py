@@ -6,20 +6,19 @@ No tokenizer runs here, and torch is not imported.
 from __future__ import annotations
 
 import hashlib
-from contextlib import closing
-from dataclasses import dataclass, replace
+from contextlib import closing, nullcontext
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
-import numpy as np
-from numpy.typing import NDArray
 from tqdm import tqdm
 
+import tokenbench
 from tokenbench.datasets.folder import media_files, media_kind
 from tokenbench.errors import ClipError, TokenBenchError
 from tokenbench.evaluation.aligned import aligned
-from tokenbench.evaluation.attachments import Attachments
 from tokenbench.evaluation.environment import environment
+from tokenbench.evaluation.journal import Journal, fingerprint
 from tokenbench.evaluation.measures import DEFAULT_MEASURES, Measures
 from tokenbench.evaluation.meters import ClipMeters, ScoredClip
 from tokenbench.evaluation.protocol import Protocol
@@ -33,6 +32,9 @@ from tokenbench.evaluation.result import (
     by_media,
     skipped_metrics,
     summaries,
+    write_clips,
+    write_frames,
+    write_result,
 )
 from tokenbench.evaluation.sets import score_sets
 from tokenbench.evaluation.stored_alike import stored_alike
@@ -40,7 +42,8 @@ from tokenbench.media.clip import Clip, chunk_frames
 from tokenbench.media.prefetch import prefetch
 from tokenbench.metrics.conventions import CONVENTIONS, Convention
 
-Frames = NDArray[np.uint8]
+# Reference and reconstruction, by the reference's name.
+Pairs = dict[str, tuple[Path, Path]]
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,7 @@ def compare(
     frames: int | None = None,
     measures: Measures = DEFAULT_MEASURES,
     convention: Convention = CONVENTIONS["paper"],
+    run: Path | None = None,
 ) -> Comparison:
     """Measure every pair of files.
 
@@ -67,36 +71,61 @@ def compare(
         frames: only the first so many of each pair.
         measures: what is measured.
         convention: of PSNR and SSIM.
+        run: a folder for what is done so far and for the result, as `evaluate` has it; what an interrupted comparison
+            has finished there is not done again. None keeps nothing.
 
     Raises:
-        TokenBenchError: a folder is missing or empty, or the names do not match.
+        TokenBenchError: a folder is missing or empty, the names do not match, or `run` belongs to another comparison,
+            is in use, or cannot be written.
     """
     pairs = pair_files(reference, reconstruction)
     protocol = Protocol.of(convention, measures, frames=frames)
-    records: list[ClipRecord] = []
-    failed: list[Failure] = []
-    with TemporaryDirectory(prefix="tokenbench-") as folder:
-        attachments = Attachments(Path(folder))
-        with tqdm(pairs.items(), desc="compare", unit="clip", dynamic_ncols=True) as progress:
-            for name, (original, copy) in progress:
-                progress.set_postfix_str(name)
-                try:
-                    scored = score_pair(name, original, copy, protocol, measures)
-                except ClipError as error:
-                    failed.append(Failure(clip=name, error=str(error)))
-                    progress.write(f"failed: {name}: {error}")
-                    continue
-                records.append(replace(scored.record, attached=attachments.append(scored.attached)))
+    numbers = {name: number for number, name in enumerate(pairs)}
+    with (
+        nullcontext(run) if run is not None else TemporaryDirectory(prefix="tokenbench-") as folder,
+        Journal(Path(folder), _fingerprint(pairs, protocol)) as journal,
+    ):
+        failed = _score_all(pairs, protocol, measures, journal)
+        records = [journal.records[name] for name in pairs if name in journal.records]
         result = _result(reference, pairs, records, failed, protocol, measures)
-        numbers = {name: number for number, name in enumerate(pairs)}
         for kind in result["media"]:
-            chosen = [record for record in records if record.kind == kind]
-            sets = score_sets(measures, chosen, attachments, numbers, kind)
+            journalled = [record for record in journal.records.values() if record.kind == kind]
+            sets = score_sets(measures, journalled, journal.attachments, numbers, kind)
             add_sets(result, kind, sets.metrics, sets.unavailable)
+        if run is not None:
+            write_clips(run / "clips.csv", records)
+            write_frames(run / "frames.csv", records)
+            write_result(run / "result.json", result)
     return Comparison(result, records)
 
 
-def pair_files(reference: Path, reconstruction: Path) -> dict[str, tuple[Path, Path]]:
+def _score_all(pairs: Pairs, protocol: Protocol, measures: Measures, journal: Journal) -> list[Failure]:
+    failed: list[Failure] = []
+    with tqdm(pairs.items(), desc="compare", unit="clip", dynamic_ncols=True) as progress:
+        for name, (original, copy) in progress:
+            if name in journal.records:
+                continue
+            progress.set_postfix_str(name)
+            try:
+                scored = score_pair(name, original, copy, protocol, measures)
+            except ClipError as error:
+                failed.append(Failure(clip=name, error=str(error)))
+                progress.write(f"failed: {name}: {error}")
+                continue
+            journal.add(scored.record, scored.attached)
+    return failed
+
+
+def _fingerprint(pairs: Pairs, protocol: Protocol) -> str:
+    """Of everything that decides the numbers; a file is known by its size and time."""
+    files = [
+        [name, *([str(path), path.stat().st_size, path.stat().st_mtime_ns] for path in pair)]
+        for name, pair in pairs.items()
+    ]
+    return fingerprint({"tokenbench": tokenbench.__version__, "files": files, "protocol": protocol.as_dict()})
+
+
+def pair_files(reference: Path, reconstruction: Path) -> Pairs:
     """Files of two folders that have the same name, suffix aside; two files are one pair.
 
     Raises:
@@ -170,7 +199,7 @@ def _clip(name: str, path: Path) -> Clip:
 
 def _result(
     reference: Path,
-    pairs: dict[str, tuple[Path, Path]],
+    pairs: Pairs,
     records: list[ClipRecord],
     failed: list[Failure],
     protocol: Protocol,

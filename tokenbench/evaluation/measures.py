@@ -75,7 +75,7 @@ def prepare(
         skip_unavailable: leave out, and mark, metrics that cannot be measured here.
 
     Raises:
-        TokenBenchError: a metric or network is unknown.
+        TokenBenchError: a metric, network or device is unknown; a file does not fit its network.
         Problems: metrics cannot be measured here; a line each.
     """
     chosen = choose(tuple(names))
@@ -95,12 +95,10 @@ def prepare(
         unavailable["vmaf"] = reason
     if unavailable and not skip_unavailable:
         raise Problems([f"{name} cannot be measured: {reason}" for name, reason in unavailable.items()])
-    return Measures(
-        metrics=tuple(metric for metric in chosen if metric.name not in unavailable),
-        unavailable=unavailable,
-        files=files,
-        networks=_loaded(files, device),
-    )
+    metrics = tuple(metric for metric in chosen if metric.name not in unavailable)
+    needed = {metric.network for metric in metrics}
+    files = {name: file for name, file in files.items() if name in needed}
+    return Measures(metrics=metrics, unavailable=unavailable, files=files, networks=_loaded(files, device))
 
 
 def _too_few(metric: MetricInfo, clips: Mapping[str, int] | None) -> str:
@@ -114,9 +112,11 @@ def _too_few(metric: MetricInfo, clips: Mapping[str, int] | None) -> str:
 def _loaded(files: Mapping[str, NetworkFile], device: torch.device | str) -> dict[str, Any]:
     if not files:
         return {}
+    from tokenbench.evaluation.device import open_device
     from tokenbench.networks.load import load_network
 
-    return {name: load_network(file, device) for name, file in files.items()}
+    place = open_device(str(device))
+    return {name: load_network(file, place) for name, file in files.items()}
 
 
 def _no_vmaf() -> str:

@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
 from tqdm import tqdm
 
 import tokenbench
@@ -226,19 +225,3 @@ def _result(run: Evaluation, records: list[ClipRecord], failed: list[Failure], s
         samples=samples,
         environment=environment(device=str(run.compute.device), dtype=str(run.compute.dtype).removeprefix("torch.")),
     )
-
-
-def open_device(name: str) -> torch.device:
-    """The device of that name; on CUDA, float32 is made to mean float32: convolutions default to TF32 there.
-
-    Raises:
-        TokenBenchError: torch does not know it, or the machine does not have it.
-    """
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise TokenBenchError(f"device {name!r} cannot be used: {reason}; '--device cpu' always works") from error
-    torch.backends.cudnn.allow_tf32 = False
-    return device

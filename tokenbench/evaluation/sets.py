@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from tqdm import tqdm
 
 from tokenbench.errors import TokenBenchError
 from tokenbench.evaluation.attachments import Attachments
@@ -51,7 +52,8 @@ def score_sets(
         kind: of media.
     """
     values = SetValues()
-    for network, metrics in measures.set_networks(kind).items():
+    networks = measures.set_networks(kind)
+    for network, metrics in tqdm(networks.items(), desc=f"{kind} sets", unit="set", disable=not networks):
         try:
             scored = _score(f"{network}-{kind}", records, attachments, numbers, measures.networks[network].features)
         except TokenBenchError as error:
