@@ -18,7 +18,7 @@ from networks_support import alex_trunk_file, i3d_file, inception_file
 from pytorch_fid import inception as pytorch_fid
 from tests_support import write_video
 
-from tokenbench.evaluation import runner
+from tokenbench.evaluation import runner, score
 from tokenbench.media.image import read_image
 from tokenbench.media.video import read_chunks
 
@@ -323,3 +323,25 @@ def test_clips_of_one_source_are_resampled_together(tokenbench: Command, folder:
     assert (metric["n"], metric["clusters"]) == (2, 1)
     assert metric["ci95"] == [metric["value"]] * 2, "one source has no spread"
     assert [row["source"] for row in rows_of(out)] == ["a", "a", ""]
+
+
+def test_frames_that_stay_on_the_device_have_the_same_scores(
+    tokenbench: Command, folder: Path, tmp_path: Path, named: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everything = "psnr,ssim,psnr-frame,psnr-uint8wrap,lpips-alex,vmaf,flicker,temporal-lpips,warp-ilk,fvd"
+    command = ("eval", "--tokenizer", "haar-4x8x8", "--dataset", folder, "--metrics", everything, *named)
+    command += ("--save-reconstructions", "--frames", 10)
+    assert tokenbench(*command, "--out", tmp_path / "arrays").code == 0
+    seen: list[str] = []
+
+    def stays(compute: Any, protocol: Any) -> bool:
+        seen.append(compute.device.type)
+        return True
+
+    monkeypatch.setattr(score, "stays_on_device", stays)
+    outcome = tokenbench(*command, "--out", tmp_path / "tensors")
+    assert outcome.code == 0, outcome.err
+    assert seen == ["cpu"] * 3
+    arrays, tensors = (result_of(tmp_path / name) for name in ("arrays", "tensors"))
+    assert arrays["media"] == tensors["media"]
+    assert arrays["samples"] == tensors["samples"]

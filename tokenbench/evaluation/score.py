@@ -58,14 +58,13 @@ def score_clip(
     """
     seen = tokens != "off" and sees_tokens(tokenizer, protocol.window)
     meter = TokenMeter(tokenizer.info, clip.kind, coded=tokens == "code") if seen else None
-    stays = compute.device.type == "cuda" and protocol.storage == "none" and protocol.is_paper
     stream = open_stream(
         tokenizer,
         compute,
         fps=clip.fps,
         window=protocol.window,
         quantisation=protocol.convention.quantisation,
-        on_device=stays,
+        on_device=stays_on_device(compute, protocol),
         on_tokens=meter.update if meter else None,
     )
     storage = open_storage(protocol.storage, clip.height, clip.width, clip.fps)
@@ -89,3 +88,8 @@ def score_clip(
         scored.record.skipped.update(meter.skipped)
         scored.attached.update(meter.attached())
     return scored
+
+
+def stays_on_device(compute: Compute, protocol: Protocol) -> bool:
+    """Whether frames are scored where the network leaves them: on a GPU, where nothing stores or converts them."""
+    return compute.device.type == "cuda" and protocol.storage == "none" and protocol.is_paper
