@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
-from tqdm import tqdm
-
 import tokenbench
 from tokenbench.datasets.folder import media_files, media_kind
 from tokenbench.errors import ClipError, TokenBenchError
 from tokenbench.evaluation.aligned import aligned
 from tokenbench.evaluation.environment import environment
 from tokenbench.evaluation.journal import Journal, fingerprint
+from tokenbench.evaluation.loop import Say, score_all
 from tokenbench.evaluation.measures import DEFAULT_MEASURES, Measures
 from tokenbench.evaluation.meters import ClipMeters, ScoredClip
 from tokenbench.evaluation.protocol import Protocol
@@ -44,6 +43,7 @@ from tokenbench.metrics.conventions import CONVENTIONS, Convention
 
 # Reference and reconstruction, by the reference's name.
 Pairs = dict[str, tuple[Path, Path]]
+Pair = tuple[str, Path, Path]
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,12 @@ def compare(
         nullcontext(run) if run is not None else TemporaryDirectory(prefix="tokenbench-") as folder,
         Journal(Path(folder), _fingerprint(pairs, protocol)) as journal,
     ):
-        failed = _score_all(pairs, protocol, measures, journal)
+
+        def score(pair: Pair, say: Say) -> ScoredClip:
+            return score_pair(*pair, protocol, measures)
+
+        named = {name: (name, *pair) for name, pair in pairs.items()}
+        failed = score_all(named, score, journal, name="compare")
         records = [journal.records[name] for name in pairs if name in journal.records]
         result = _result(reference, pairs, records, failed, protocol, measures)
         for kind in result["media"]:
@@ -97,23 +102,6 @@ def compare(
             write_frames(run / "frames.csv", records)
             write_result(run / "result.json", result)
     return Comparison(result, records)
-
-
-def _score_all(pairs: Pairs, protocol: Protocol, measures: Measures, journal: Journal) -> list[Failure]:
-    failed: list[Failure] = []
-    with tqdm(pairs.items(), desc="compare", unit="clip", dynamic_ncols=True) as progress:
-        for name, (original, copy) in progress:
-            if name in journal.records:
-                continue
-            progress.set_postfix_str(name)
-            try:
-                scored = score_pair(name, original, copy, protocol, measures)
-            except ClipError as error:
-                failed.append(Failure(clip=name, error=str(error)))
-                progress.write(f"failed: {name}: {error}")
-                continue
-            journal.add(scored.record, scored.attached)
-    return failed
 
 
 def _fingerprint(pairs: Pairs, protocol: Protocol) -> str:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 import tokenbench
 from tokenbench.datasets.dataset import Dataset
-from tokenbench.errors import OutputError, TokenBenchError
+from tokenbench.errors import TokenBenchError
 from tokenbench.evaluation.attachments import Attachments
 from tokenbench.evaluation.environment import environment
 from tokenbench.evaluation.guard import provenance_of
 from tokenbench.evaluation.journal import Journal, fingerprint
+from tokenbench.evaluation.loop import Say, score_all
 from tokenbench.evaluation.measures import DEFAULT_MEASURES, Measures
 from tokenbench.evaluation.meters import ScoredClip
 from tokenbench.evaluation.protocol import Protocol
@@ -109,7 +108,13 @@ def evaluate(run: Evaluation, out: Path) -> Result:
     )
     numbers = {clip.id: number for number, clip in enumerate(run.dataset.clips)}
     with Journal(out, run.fingerprint()) as journal:
-        failed = _score_all(run, journal, out, numbers)
+
+        def score(clip: Clip, say: Say) -> ScoredClip:
+            thin_samples(out / SAMPLES, numbers, journal.records.values())
+            return _score_one(run, clip, numbers[clip.id], out, say)
+
+        clips = {clip.id: clip for clip in run.dataset.clips}
+        failed = score_all(clips, score, journal, name=run.tokenizer.info.name)
         records = [journal.records[clip.id] for clip in run.dataset.clips if clip.id in journal.records]
         samples = keep_samples(out, out / SAMPLES, numbers, records)
         result = _result(run, records, failed, samples)
@@ -126,27 +131,7 @@ def evaluate(run: Evaluation, out: Path) -> Result:
     return result
 
 
-def _score_all(run: Evaluation, journal: Journal, out: Path, numbers: dict[str, int]) -> list[Failure]:
-    failed: list[Failure] = []
-    with tqdm(run.dataset.clips, desc=run.tokenizer.info.name, unit="clip", dynamic_ncols=True) as progress:
-        for clip in progress:
-            if clip.id in journal.records:
-                continue
-            progress.set_postfix_str(clip.id)
-            try:
-                scored = _score_one(run, clip, numbers[clip.id], out, progress.set_postfix_str)
-            except OutputError:
-                raise
-            except TokenBenchError as error:
-                failed.append(Failure(clip=clip.id, error=str(error)))
-                progress.write(f"failed: {clip.id}: {error}")
-                continue
-            journal.add(scored.record, scored.attached)
-            thin_samples(out / SAMPLES, numbers, journal.records.values())
-    return failed
-
-
-def _score_one(run: Evaluation, clip: Clip, number: int, out: Path, say: Callable[[str], None]) -> ScoredClip:
+def _score_one(run: Evaluation, clip: Clip, number: int, out: Path, say: Say) -> ScoredClip:
     probed = clip.probed()
     frames = min(probed.frames, run.protocol.frames or probed.frames)
     sample = SampleFrame(frames // 2)
