@@ -211,7 +211,7 @@ def _result(
             "manifest_sha256": "6a1f" * 16,
         },
         "protocol": {
-            "name": "native",
+            "name": "paper",
             "version": 1,
             "frames": None,
             "storage": storage,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -86,3 +88,18 @@ def test_help_is_fast() -> None:
     code = "import sys, tokenbench.cli.report; print({'torch', 'pandas', 'matplotlib', 'jinja2'} & set(sys.modules))"
     output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert output.strip() == "set()"
+
+
+def test_metrics_that_could_not_be_measured_are_named_with_the_reason(
+    runs: dict[str, Path], change: Callable[..., Path], tmp_path: Path
+) -> None:
+    def edit(result: dict[str, Any]) -> None:
+        result["unavailable"] = {"fid": "no network <inception-fid>"}
+
+    write_report([change(runs["means"], edit)], tmp_path / "report")
+    assert "without rFID: no network" in (tmp_path / "report/leaderboard.md").read_text()
+    page = (tmp_path / "report/index.html").read_text()
+    assert "Metrics that could not be measured" in page
+    assert "no network &lt;inception-fid&gt;" in page
+    write_report([runs["means"]], tmp_path / "plain")
+    assert "could not be measured" not in (tmp_path / "plain/index.html").read_text()

@@ -63,6 +63,11 @@ def _section(group: Group, plots: Mapping[tuple[str, str], Sequence[Plot]]) -> d
         "clip_columns": clip_columns(names),
         "clip_rows": [clip_cells(entry, clip, names) for entry, clip in clips],
         "failures": [(entry.title, failure) for entry in group.entries for failure in entry.run.failed],
+        "unavailable": [
+            (entry.title, quantity(name).title, reason)
+            for entry in group.entries
+            for name, reason in entry.run.unavailable.items()
+        ],
         "samples": _samples(group),
         "provenance": [(entry.title, _provenance(entry)) for entry in group.entries],
     }

@@ -95,7 +95,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Run:
-    """One evaluation, as it lies on the disk."""
+    """One evaluation, as it lies on the disk; `unavailable` says which metrics could not be measured, and why."""
 
     folder: Path
     tokenizer: TokenizerRecord
@@ -103,6 +103,7 @@ class Run:
     protocol: Mapping[str, Any]
     metrics: Metrics
     media: Mapping[str, MediaResult]
+    unavailable: Mapping[str, str]
     failed: tuple[Failure, ...]
     samples: tuple[Sample, ...]
     environment: Mapping[str, Any]
@@ -153,6 +154,7 @@ def load_run(path: Path) -> Run:
         protocol=record.child("protocol").data,
         metrics=metrics,
         media=_media(record.child("media"), metrics, clips),
+        unavailable=_texts(record.child("unavailable")),
         failed=tuple(Failure(item.text("clip"), item.text("error")) for item in record.children("failed")),
         samples=tuple(_sample(item) for item in record.children("samples")),
         environment=record.child("environment").data,
@@ -233,6 +235,10 @@ def _media(record: Record, metrics: Metrics, clips: tuple[ClipScores, ...]) -> d
         return {name: MediaResult(part.whole("clips"), _metrics(part.child("metrics"))) for name, part in parts.items()}
     kinds = {clip.media for clip in clips}
     return {kinds.pop() if len(kinds) == 1 else "all": MediaResult(len(clips) or None, metrics)}
+
+
+def _texts(record: Record) -> dict[str, str]:
+    return {name: record.text(name) for name in record.data}
 
 
 def _sample(record: Record) -> Sample:

@@ -53,6 +53,11 @@ def markdown(groups: Sequence[Group]) -> str:
         parts.append(f"Manifest: {_markdown_text(group.dataset.manifest_sha256 or 'not recorded')}")
         for table in group.tables:
             parts += [f"### {_markdown_text(media_title(table.media))}", _markdown_table(table)]
+        parts += [
+            f"{_markdown_text(entry.title)} without {_markdown_text(quantity(name).title)}: {_markdown_text(reason)}"
+            for entry in group.entries
+            for name, reason in entry.run.unavailable.items()
+        ]
     if any(row.partial for row in _rows(groups)):
         parts.append(f"{PARTIAL_MARK} {_PARTIAL_NOTE}")
     return "\n\n".join(parts) + "\n"
