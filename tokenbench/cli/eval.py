@@ -27,7 +27,7 @@ _STORAGES = ("none", "yuv444p", "yuv420p", "h264")
     default="mini",
     show_default=True,
     metavar="NAME|FOLDER|TOML",
-    help="Clips to score the tokenizer on.",
+    help="Clips to score the tokenizer on; also davis:FOLDER, coco:FOLDER, imagenet:FOLDER.",
 )
 @metrics_option
 @protocol_option
@@ -101,6 +101,8 @@ def command(
 
     convention = find_convention(protocol)
     clips = open_dataset(dataset)
+    if clips.note:
+        click.echo(clips.note, err=True)
     clips = dataclasses.replace(clips, clips=clips.clips[:limit])
     compute = Compute(open_device(device), getattr(torch, dtype))
     measures = prepare(

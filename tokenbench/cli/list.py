@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sys
 
 import click
 
@@ -33,11 +34,15 @@ def tokenizers(as_json: bool) -> None:
 
 @command.command("datasets")
 def datasets() -> None:
-    """Data sets that come with TokenBench; any folder of videos or images is one too."""
+    """Data sets that come with TokenBench, and raw ones that it reads; any folder of videos or images is one too."""
     from tokenbench.datasets.catalog import available
+    from tokenbench.datasets.sources import SOURCES
 
     for name, path in available().items():
         click.echo(f"{name}  {path}")
+    for name, find in SOURCES.items():
+        module = sys.modules[find.__module__]
+        click.echo(f"{name}:FOLDER  {(module.__doc__ or '').splitlines()[0]}")
 
 
 @command.command("metrics")

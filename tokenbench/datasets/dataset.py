@@ -14,9 +14,11 @@ class Dataset:
     Args:
         name: of the manifest, or of the folder.
         clips: in the order in which they are scored.
-        manifest_sha256: of the manifest file; for a plain folder, of its listing (names and sizes in bytes).
+        manifest_sha256: of the manifest file; where there is none, of its listing (names and sizes in bytes).
+        note: what a user must know of it, in one line; empty where there is nothing.
     """
 
     name: str
     clips: tuple[Clip, ...]
     manifest_sha256: str
+    note: str = ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from tokenbench.datasets.dataset import Dataset
@@ -27,15 +27,20 @@ def read_folder(folder: Path) -> Dataset:
         TokenBenchError: the folder is missing, unreadable or holds neither videos nor images.
     """
     files = media_files(folder)
-    listing = "".join(f"{name}\t{_size(path)}\n" for name, path in files.items())
     return Dataset(
         name=folder.resolve().name,
         clips=tuple(
             Clip(id=name, domain=_domain(folder, name), path=path, kind=media_kind(path))
             for name, path in files.items()
         ),
-        manifest_sha256=hashlib.sha256(listing.encode()).hexdigest(),
+        manifest_sha256=listing_sha256(files),
     )
+
+
+def listing_sha256(files: Mapping[str, Path]) -> str:
+    """What tells a data set without a manifest from others: names and sizes, of a folder of frames their sum."""
+    listing = "".join(f"{name}\t{_size(path)}\n" for name, path in files.items())
+    return hashlib.sha256(listing.encode()).hexdigest()
 
 
 def media_files(folder: Path) -> dict[str, Path]:
@@ -87,7 +92,7 @@ def _leads_back(folder: Path) -> bool:
 def _size(path: Path) -> int:
     """In bytes; -1 for a broken link, which fails as a clip when its turn comes."""
     try:
-        return path.stat().st_size
+        return sum(map(_size, path.iterdir())) if path.is_dir() else path.stat().st_size
     except OSError:
         return -1
 

@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from tokenbench.media.frames_folder import probe_frames, read_frames
 from tokenbench.media.image import image_size, read_image
 from tokenbench.media.video import probe_video, read_chunks
 
@@ -27,10 +28,10 @@ class Clip:
     Args:
         id: unique in its data set.
         domain: what it shows or where it comes from, for breakdowns.
-        path: the file.
+        path: the file; of a video also a folder of numbered images (`tokenbench.media.frames_folder`).
         kind: a photograph is a clip of one frame and 0 frames a second.
         frames, fps, height, width: as displayed; 0 where not known yet (`probed` finds out), and `frames` stays 0
-            where the container does not say.
+            where the container does not say. A folder of images does not know its `fps`: it must be given.
         source: the video or take that it was cut from, where other clips may share it; empty for its own.
     """
 
@@ -53,6 +54,9 @@ class Clip:
         if self.kind == "image":
             height, width = image_size(self.path)
             return replace(self, frames=1, fps=0.0, height=height, width=width)
+        if self.path.is_dir():
+            frames, height, width = probe_frames(self.path)
+            return replace(self, frames=frames, height=height, width=width)
         info = probe_video(self.path)
         return replace(self, frames=info.frames, fps=info.fps, height=info.height, width=info.width)
 
@@ -64,6 +68,8 @@ class Clip:
         """
         if self.kind == "image":
             yield read_image(self.path)[None]
+        elif self.path.is_dir():
+            yield from read_frames(self.path, size, frames=frames)
         else:
             yield from read_chunks(self.path, size, frames=frames)
 

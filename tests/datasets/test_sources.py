@@ -1,0 +1,186 @@
+"""Raw data sets, in the layouts that their archives unpack to; small trees of the true form."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+from skimage import data
+
+from tokenbench.datasets.catalog import open_dataset
+from tokenbench.datasets.sources.davis import TRAIN_2016, VAL_2016
+from tokenbench.errors import TokenBenchError
+
+Command = Callable[..., Any]
+
+
+def write_frames(folder: Path, frames: NDArray[np.uint8]) -> None:
+    folder.mkdir(parents=True)
+    for number, frame in enumerate(frames):
+        Image.fromarray(frame).save(folder / f"{number:05d}.jpg", quality=95)
+
+
+@pytest.fixture
+def davis(tmp_path: Path, carphone: NDArray[np.uint8]) -> Path:
+    """An archive of 2016, both resolutions, with masks and lists."""
+    root = tmp_path / "DAVIS"
+    for name, start in (("dog-agility", 0), ("bear", 9)):
+        write_frames(root / "JPEGImages/1080p" / name, carphone[start : start + 7, :64, :96])
+        write_frames(root / "JPEGImages/480p" / name, carphone[start : start + 7, :32, :48])
+        mask = root / "Annotations/1080p" / name / "00000.png"
+        mask.parent.mkdir(parents=True)
+        Image.fromarray(np.eye(64, 96, dtype=np.uint8)).convert("P").save(mask)
+    lists = root / "ImageSets/1080p/val.txt"
+    lists.parent.mkdir(parents=True)
+    lists.write_text("/JPEGImages/1080p/bear/00000.jpg /Annotations/1080p/bear/00000.png\n")
+    return root
+
+
+def test_davis_is_evaluated_as_it_lies(davis: Path, tokenbench: Command, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    outcome = tokenbench("eval", "--tokenizer", "haar-4x8x8", "--dataset", f"davis:{davis}", "--out", out)
+    assert outcome.code == 0, outcome.err
+    assert "davis-1080p: 2 of 50 clips are there" in outcome.err
+    result = json.loads((out / "result.json").read_text())
+    assert (result["dataset"]["name"], result["dataset"]["frames"]) == ("davis-1080p", 14)
+    rows = (out / "clips.csv").read_text().splitlines()
+    assert [row.split(",")[:6] for row in rows[1:]] == [
+        ["bear", "davis", "7", "64", "96", "24.0"],
+        ["dog-agility", "davis", "7", "64", "96", "24.0"],
+    ]
+
+
+def test_frames_of_a_folder_are_those_of_its_images(davis: Path) -> None:
+    clip = open_dataset(f"davis:{davis}").clips[0].probed()
+    expected = [np.asarray(Image.open(clip.path / f"{number:05d}.jpg")) for number in range(7)]
+    chunks = list(clip.chunks(3))
+    assert [len(chunk) for chunk in chunks] == [3, 3, 1]
+    assert (np.concatenate(chunks) == expected).all()
+    assert (np.concatenate(list(clip.chunks(4, frames=5))) == expected[:5]).all()
+
+
+@pytest.mark.parametrize("inner", [".", "JPEGImages"])
+def test_davis_is_found_at_every_level(davis: Path, inner: str) -> None:
+    names = [clip.id for clip in open_dataset(f"davis:{davis}").clips]
+    assert names == ["bear", "dog-agility"]
+    assert [clip.id for clip in open_dataset(f"davis:{davis / inner}").clips] == names
+    assert [clip.id for clip in open_dataset(f"davis:{davis.parent}").clips] == names
+
+
+def test_the_archives_of_2017_hold_the_sequences_of_2016_and_others(davis: Path) -> None:
+    images = davis / "JPEGImages"
+    (images / "1080p").rename(images / "Full-Resolution")
+    shutil.copytree(images / "Full-Resolution/bear", images / "Full-Resolution/pigs")
+    dataset = open_dataset(f"davis:{davis}")
+    assert (dataset.name, [clip.id for clip in dataset.clips]) == ("davis-full-resolution", ["bear", "dog-agility"])
+    assert len({*TRAIN_2016, *VAL_2016}) == len(TRAIN_2016) + len(VAL_2016) == 50
+
+
+def test_a_damaged_sequence_fails_alone(davis: Path, tokenbench: Command, tmp_path: Path) -> None:
+    bear = davis / "JPEGImages/1080p/bear"
+    (bear / "00003.jpg").unlink()
+    command = ("eval", "--tokenizer", "identity", "--dataset", f"davis:{davis}")
+    outcome = tokenbench(*command, "--out", tmp_path / "gap")
+    assert outcome.code == 1
+    assert "frame 00003 is missing before 00004.jpg" in outcome.err
+    shutil.copy(davis / "JPEGImages/480p/bear/00003.jpg", bear)
+    outcome = tokenbench(*command, "--out", tmp_path / "size")
+    assert "00003.jpg: is 48 x 32, the frames before it are 96 x 64" in outcome.err
+    (bear / "cover.jpg").write_bytes((bear / "00000.jpg").read_bytes())
+    outcome = tokenbench(*command, "--out", tmp_path / "name")
+    assert "cover.jpg: the name of a frame must be its number" in outcome.err
+    assert json.loads((tmp_path / "name/result.json").read_text())["dataset"]["clips"] == 1
+
+
+PICTURES = ("RGB", "L", "CMYK", "PNG", "turned")
+
+
+def write_picture(path: Path, kind: str, number: int) -> None:
+    """As some files of these sets are: grey, CMYK, a PNG under another name, turned by EXIF."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image = Image.fromarray(data.chelsea()[: 65 + number, :97])
+    if kind in ("L", "CMYK"):
+        image = image.convert(kind)
+    exif = Image.Exif()
+    if kind == "turned":
+        exif[0x0112] = 6
+    image.save(path, format="PNG" if kind == "PNG" else "JPEG", exif=exif)
+
+
+@pytest.mark.parametrize("place", ["val2017", "images/val2017", "coco/images/val2017", "."])
+def test_coco_in_every_place(tmp_path: Path, place: str) -> None:
+    for number, kind in enumerate(PICTURES):
+        write_picture(tmp_path / place / f"{139 + number:012d}.jpg", kind, number)
+    annotations = tmp_path / "annotations/instances_val2017.json"
+    annotations.parent.mkdir(exist_ok=True)
+    annotations.write_text("{}")
+    dataset = open_dataset(f"coco:{tmp_path}")
+    assert dataset.name == "coco-val2017"
+    assert dataset.note == "coco-val2017: 5 of 5000 clips are there"
+    assert [clip.id for clip in dataset.clips] == [f"{139 + number:012d}" for number in range(5)]
+    shapes = [next(clip.chunks(1)).shape for clip in dataset.clips]
+    assert shapes == [(1, 65, 97, 3), (1, 66, 97, 3), (1, 67, 97, 3), (1, 68, 97, 3), (1, 97, 69, 3)]
+    assert [clip.probed().height for clip in dataset.clips] == [65, 66, 67, 68, 97]
+
+
+LAYOUTS = {
+    "flat": "ILSVRC2012_val_{0:08d}.JPEG",
+    "flat in val": "val/ILSVRC2012_val_{0:08d}.JPEG",
+    "per class": "val/n0144{1:04d}/ILSVRC2012_val_{0:08d}.JPEG",
+    "competition": "ILSVRC/Data/CLS-LOC/val/ILSVRC2012_val_{0:08d}.JPEG",
+    "hub": "ILSVRC2012_val_{0:08d}_n0144{1:04d}.JPEG",
+}
+
+
+def test_imagenet_has_the_same_clips_in_every_layout(tmp_path: Path) -> None:
+    seen = []
+    for layout, name in LAYOUTS.items():
+        for number, kind in enumerate(PICTURES):
+            write_picture(tmp_path / layout / name.format(number + 1, 9 - number), kind, number)
+        dataset = open_dataset(f"imagenet:{tmp_path / layout}")
+        seen.append([(clip.id, next(clip.chunks(1)).tobytes()) for clip in dataset.clips])
+    assert [key for key, _ in seen[0]] == [f"{number:08d}" for number in range(1, 6)]
+    assert all(clips == seen[0] for clips in seen)
+
+
+def test_a_number_twice_is_refused(tmp_path: Path) -> None:
+    for name in ("val/n01440764", "val/n01440765"):
+        write_picture(tmp_path / name / "ILSVRC2012_val_00000001.JPEG", "RGB", 0)
+    with pytest.raises(TokenBenchError, match="have the same number"):
+        open_dataset(f"imagenet:{tmp_path}")
+
+
+@pytest.mark.parametrize(
+    ("source", "file", "said"),
+    [
+        ("davis", "frames/00000.jpg", "looks like no DAVIS"),
+        ("davis", "JPEGImages/480p/pigs/00000.jpg", "none of the fifty sequences"),
+        ("coco", "val2014/COCO_val2014_000000000042.jpg", "no val2017"),
+        ("coco", "COCO_val2014_000000000042.jpg", "looks like COCO's val2014"),
+        ("imagenet", "data/validation-00000-of-00014.parquet", "is a parquet file"),
+        ("imagenet", "n01440764/picture.JPEG", "looks like no ImageNet val"),
+    ],
+)
+def test_another_folder_is_recognised_and_explained(
+    tokenbench: Command, tmp_path: Path, source: str, file: str, said: str
+) -> None:
+    path = tmp_path / "raw" / file
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"x")
+    outcome = tokenbench("eval", "--tokenizer", "identity", "--dataset", f"{source}:{tmp_path / 'raw'}")
+    assert outcome.code == 2
+    assert said in outcome.message
+
+
+@pytest.mark.parametrize("source", ["davis", "coco", "imagenet"])
+def test_a_folder_that_is_not_there_is_one_line(tokenbench: Command, tmp_path: Path, source: str) -> None:
+    outcome = tokenbench("eval", "--tokenizer", "identity", "--dataset", f"{source}:{tmp_path / 'nothing'}")
+    assert outcome.code == 2
+    assert "no such folder" in outcome.message
