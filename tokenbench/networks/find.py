@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Literal
 
@@ -139,12 +140,22 @@ def _fetched(card: NetworkCard, download: bool) -> Path:
 
     path = checkpoints() / card.file
     try:
-        fetch(card.url, path, sha256=card.sha256, advice=_advice(card))
+        fetch(address(card.url), path, sha256=card.sha256, advice=_advice(card))
     except OutputError:
         raise
     except TokenBenchError as error:
         raise MissingNetwork(f"the network {card.name} cannot be had: {error}") from error
     return path
+
+
+def address(url: str) -> str:
+    """The address that a card's `url` means."""
+    known, _, name = url.partition(":")
+    if known != "torchvision":
+        return url
+    from torchvision import models  # type: ignore[import-untyped]
+
+    return attrgetter(name)(models).url
 
 
 def _absence(card: NetworkCard) -> str:
