@@ -283,6 +283,7 @@ def test_unknown_names_are_one_line(tokenbench: Command, folder: Path, tmp_path:
         (("--metrics", "fid", "--network", "inception-fid=nothing.pth"), "nothing.pth"),
         (("--protocol", "unquantised", "--metrics", "psnr,flicker"), "leave flicker out"),
         (("--protocol", "unquantised", "--storage", "h264"), "storage"),
+        (("--protocol", "mp4-both", "--storage", "h264"), "leave out --storage h264"),
     ):
         outcome = tokenbench(*start, *extra)
         assert outcome.code == 2
@@ -345,3 +346,19 @@ def test_frames_that_stay_on_the_device_have_the_same_scores(
     arrays, tensors = (result_of(tmp_path / name) for name in ("arrays", "tensors"))
     assert arrays["media"] == tensors["media"]
     assert arrays["samples"] == tensors["samples"]
+
+
+def test_a_storage_of_both_sides_hides_what_it_costs_itself(tokenbench: Command, folder: Path, tmp_path: Path) -> None:
+    values = {}
+    for tokenizer in ("identity", "haar-4x8x8"):
+        for storage in ("none", "h264", "h264-qp28"):
+            out = tmp_path / tokenizer / storage
+            asked = ("--storage", storage, "--metrics", "psnr,flicker", "--out", out)
+            outcome = tokenbench("eval", "--tokenizer", tokenizer, "--dataset", folder, *asked)
+            assert outcome.code == 0, outcome.err
+            result = result_of(out)
+            assert result["protocol"]["storage"] == storage
+            values[tokenizer, storage] = result["media"]["video"]["metrics"]["psnr"]["value"]
+    assert values["identity", "h264"] < 45
+    assert values["identity", "h264-qp28"] == values["identity", "none"] > 180, "both sides are the same file"
+    assert values["haar-4x8x8", "h264-qp28"] > values["haar-4x8x8", "none"]

@@ -17,7 +17,7 @@ from tokenbench.cli.options import (
     window_option,
 )
 
-_STORAGES = ("none", "yuv444p", "yuv420p", "h264")
+_STORAGES = ("none", "yuv444p", "yuv420p", "h264", "h264-qp28")
 
 
 @click.command("eval")
@@ -42,7 +42,7 @@ _STORAGES = ("none", "yuv444p", "yuv420p", "h264")
     type=click.Choice(_STORAGES),
     default="none",
     show_default=True,
-    help="What reconstructions go through before they are scored.",
+    help="What reconstructions go through before they are scored; h264-qp28 takes references there too.",
 )
 @settings_option
 @click.option("--device", default="cpu", show_default=True, help="Torch device: cpu, cuda, cuda:1, ...")

@@ -160,7 +160,7 @@ def score_pair(
         ClipMeters(measures, protocol, original) as meters,
     ):
         pairs = aligned(left, right, reference, reconstruction)
-        for pair in stored_alike(pairs, protocol.convention.storage, original):
+        for pair in stored_alike(pairs, protocol.common_storage, original):
             meters.update(*pair)
         return meters.scored()
 

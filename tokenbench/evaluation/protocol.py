@@ -8,6 +8,7 @@ from typing import Any
 
 from tokenbench.errors import TokenBenchError
 from tokenbench.evaluation.measures import Measures
+from tokenbench.evaluation.storage import BOTH_SIDES
 from tokenbench.metrics.conventions import CONVENTIONS, Convention
 
 
@@ -20,7 +21,8 @@ class Protocol:
         frames: only the first so many of each clip; None takes all.
         window: cut clips into independent windows of so many frames; None takes the tokenizer's own stream, or else
             the window of its card.
-        storage: what a reconstruction goes through before it is scored (`tokenbench.evaluation.storage`).
+        storage: what a reconstruction goes through before it is scored, and with some the reference too
+            (`tokenbench.evaluation.storage`).
         definitions: of the metrics that are measured, by name, in words.
         networks: that they stand on: name -> `NetworkFile.as_dict()`.
         mean, interval: definitions, in words; values of sets say themselves how their interval was made.
@@ -47,8 +49,14 @@ class Protocol:
             choices: further fields.
 
         Raises:
-            TokenBenchError: the convention does not quantise, which only PSNR and SSIM can do without.
+            TokenBenchError: the convention does not quantise, which only PSNR and SSIM can do without; or it stores
+                frames itself, and a storage is chosen too.
         """
+        if convention.storage != "none" and choices.get("storage", "none") != "none":
+            raise TokenBenchError(
+                f"the protocol {convention.name} stores both sides as {convention.storage}; leave out --storage "
+                f"{choices['storage']}"
+            )
         definitions = dict(measures.definitions)
         if convention != CONVENTIONS["paper"]:
             definitions |= dict.fromkeys(_BY_CONVENTION, f"{convention.label}: {convention.tool}")
@@ -74,6 +82,16 @@ class Protocol:
         ]
         own = [f"+{name}={network['sha256'][:8]}" for name, network in self.networks.items() if not network["verified"]]
         return self.convention.label + "".join(changed + own)
+
+    @property
+    def reconstruction_storage(self) -> str:
+        """What reconstructions alone go through."""
+        return "none" if self.storage in BOTH_SIDES else self.storage
+
+    @property
+    def common_storage(self) -> str:
+        """What references and reconstructions go through alike."""
+        return self.storage if self.storage in BOTH_SIDES else self.convention.storage
 
     @property
     def is_paper(self) -> bool:

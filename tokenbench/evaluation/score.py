@@ -67,13 +67,13 @@ def score_clip(
         on_device=stays_on_device(compute, protocol),
         on_tokens=meter.update if meter else None,
     )
-    storage = open_storage(protocol.storage, clip.height, clip.width, clip.fps)
+    storage = open_storage(protocol.reconstruction_storage, clip.height, clip.width, clip.fps)
     size = chunk_frames(clip.height, clip.width)
     with (
         closing(prefetch(clip.chunks(size, frames=protocol.frames))) as chunks,
         ClipMeters(measures, protocol, clip) as meters,
     ):
-        for pair in stored_alike(reconstruct(chunks, stream, storage), protocol.convention.storage, clip):
+        for pair in stored_alike(reconstruct(chunks, stream, storage), protocol.common_storage, clip):
             meters.update(*pair)
             for observer in observers:
                 observer.update(*pair)

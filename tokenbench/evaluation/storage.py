@@ -17,7 +17,11 @@ STORAGES = {
     "yuv444p": "8-bit RGB to 8-bit YUV and back: the rounding alone (BT.601, limited range)",
     "yuv420p": "as yuv444p, with chroma at half resolution",
     "h264": "an H.264 file as mediapy writes it: libx264 medium, constant QP 28 above 640 x 480 pixels, else 20",
+    "h264-qp28": "as h264, at QP 28 whatever the size, and the reference too: what published values stand on",
 }
+
+# Of these both sides of a pair go through one of their own (`tokenbench.evaluation.stored_alike`).
+BOTH_SIDES = ("h264-qp28",)
 
 # mediapy 1.1.6 to 1.2: quantiser parameter by frame area.
 _MEDIAPY_AREA = 640 * 480
@@ -45,8 +49,10 @@ def open_storage(name: str, height: int, width: int, fps: float) -> Storage:
     Raises:
         TokenBenchError: the name is not one of `STORAGES`.
     """
-    if name == "h264":
-        return _InMemory(name, CodecRoundTrip(_mediapy_settings(height, width), height, width, fps))
+    if name in ("h264", "h264-qp28"):
+        is_large = name == "h264-qp28" or height * width > _MEDIAPY_AREA
+        settings = _mediapy_settings(height, width, _MEDIAPY_QP_LARGE if is_large else _MEDIAPY_QP_SMALL)
+        return _InMemory(name, CodecRoundTrip(settings, height, width, fps))
     if name in ("yuv444p", "yuv420p"):
         return _InMemory(name, _PixelFormat(name, height, width))
     if name == "none":
@@ -54,8 +60,7 @@ def open_storage(name: str, height: int, width: int, fps: float) -> Storage:
     raise TokenBenchError(f"unknown storage {name!r}: choose one of {', '.join(STORAGES)}")
 
 
-def _mediapy_settings(height: int, width: int) -> CodecSettings:
-    quantiser = _MEDIAPY_QP_LARGE if height * width > _MEDIAPY_AREA else _MEDIAPY_QP_SMALL
+def _mediapy_settings(height: int, width: int, quantiser: int) -> CodecSettings:
     return CodecSettings(
         encoder="libx264",
         decoder="h264",
