@@ -13,8 +13,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 from skimage import data
+from tests_support import write_video
 
 from tokenbench.datasets.catalog import open_dataset
+from tokenbench.datasets.sources import SOURCES
 from tokenbench.datasets.sources.davis import TRAIN_2016, VAL_2016
 from tokenbench.errors import TokenBenchError
 
@@ -89,7 +91,7 @@ def test_a_damaged_sequence_fails_alone(davis: Path, tokenbench: Command, tmp_pa
     command = ("eval", "--tokenizer", "identity", "--dataset", f"davis:{davis}")
     outcome = tokenbench(*command, "--out", tmp_path / "gap")
     assert outcome.code == 1
-    assert "frame 00003 is missing before 00004.jpg" in outcome.err
+    assert "frame 3 is missing before 00004.jpg" in outcome.err
     shutil.copy(davis / "JPEGImages/480p/bear/00003.jpg", bear)
     outcome = tokenbench(*command, "--out", tmp_path / "size")
     assert "00003.jpg: is 48 x 32, the frames before it are 96 x 64" in outcome.err
@@ -157,9 +159,69 @@ def test_a_number_twice_is_refused(tmp_path: Path) -> None:
         open_dataset(f"imagenet:{tmp_path}")
 
 
+def test_bridge_is_found_in_both_archives_and_in_the_order_of_its_numbers(
+    tmp_path: Path, carphone: NDArray[np.uint8], tokenbench: Command
+) -> None:
+    demonstrated = "raw/bridge_data_v2/datacol2_toykitchen7/drawer_pnp/01/2023-04-19_09-18-15/raw/traj_group0/traj3"
+    scripted = "scripted_raw/campaign/2023-05-01_10-00-00/raw/traj_group0/traj0"
+    for place in (demonstrated, scripted):
+        for camera in ("images0", "images1"):
+            folder = tmp_path / place / camera
+            folder.mkdir(parents=True)
+            for number in range(12):
+                Image.fromarray(carphone[number, :48, :64]).save(folder / f"im_{number}.jpg")
+        (tmp_path / place / "lang.txt").write_text("put the spoon away\n")
+        (tmp_path / place / "obs_dict.pkl").write_bytes(b"never opened")
+    dataset = open_dataset(f"bridge:{tmp_path}")
+    assert [clip.id for clip in dataset.clips] == [demonstrated, scripted]
+    clip = dataset.clips[0].probed()
+    assert (clip.frames, clip.fps, clip.height, clip.width, clip.domain) == (12, 5.0, 48, 64, "bridge")
+    expected = np.asarray(Image.open(tmp_path / demonstrated / "images0/im_10.jpg"))
+    assert (np.concatenate(list(clip.chunks(16)))[10] == expected).all()
+    assert [clip.id for clip in open_dataset(f"bridge:{tmp_path / 'raw'}").clips] == [demonstrated[4:]]
+    linked = tmp_path / "linked"
+    linked.mkdir()
+    (linked / "data").symlink_to(tmp_path / "raw")
+    (linked / "circle").symlink_to(linked)
+    assert [clip.id for clip in open_dataset(f"bridge:{linked}").clips] == ["data" + demonstrated[3:]]
+    out = tmp_path / "run"
+    assert tokenbench("eval", "--tokenizer", "identity", "--dataset", f"bridge:{linked}", "--out", out).code == 0
+
+
+def test_bdd_is_found_in_every_layout(tmp_path: Path, carphone: NDArray[np.uint8], tokenbench: Command) -> None:
+    names = ("0000f77c-6257be58", "cabc30fc-e7726578")
+    layouts = (
+        ("bdd100k/videos/train/{}.mov", "bdd100k/videos/val/{}.mov"),
+        ("bdd100k/videos/100k/train/{}.mov", "bdd100k/videos/100k/test/{}.mov"),
+        ("bdd100k_videos_train_00/bdd100k/videos/train/{}.mov", "bdd100k_videos_val_03/bdd100k/videos/val/{}.mov"),
+        ("{}.mov", "{}.MOV"),
+    )
+    video = write_video(tmp_path / "video.mkv", carphone[:6, :64, :96])
+    for number, layout in enumerate(layouts):
+        root = tmp_path / str(number)
+        for place, name in zip(layout, names, strict=True):
+            path = root / place.format(name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(video, path)
+            (path.parent / ".DS_Store").write_bytes(b"x")
+            (path.parent / "._0000f77c-6257be58.mov").write_bytes(b"x")
+        assert [clip.id for clip in open_dataset(f"bdd100k:{root}").clips] == list(names)
+    command = ("eval", "--tokenizer", "identity", "--dataset", f"bdd100k:{tmp_path / '0'}", "--out", tmp_path / "run")
+    outcome = tokenbench(*command)
+    assert outcome.code == 0, outcome.err
+    assert "bdd100k: 2 of 100000 clips are there" in outcome.err
+    shutil.copy(video, tmp_path / "0/bdd100k/videos/val" / f"{names[0]}.mov")
+    assert "are the same clip" in tokenbench(*command).message
+
+
 @pytest.mark.parametrize(
     ("source", "file", "said"),
     [
+        ("bridge", "bridge_data_v2/task/01/train/out.npy", "after its conversion to numpy"),
+        ("bridge", "bridge_dataset/1.0.0/bridge_dataset-train.tfrecord-00000-of-01024", "is a TFDS build"),
+        ("bridge", "traj0/images1/im_0.jpg", "looks like no BridgeData V2"),
+        ("bdd100k", "bdd100k/images/100k/val/0000f77c-6257be58.jpg", "looks like the photographs of BDD100K"),
+        ("bdd100k", "clip.mov", "looks like no BDD100K"),
         ("davis", "frames/00000.jpg", "looks like no DAVIS"),
         ("davis", "JPEGImages/480p/pigs/00000.jpg", "none of the fifty sequences"),
         ("coco", "val2014/COCO_val2014_000000000042.jpg", "no val2017"),
@@ -179,7 +241,7 @@ def test_another_folder_is_recognised_and_explained(
     assert said in outcome.message
 
 
-@pytest.mark.parametrize("source", ["davis", "coco", "imagenet"])
+@pytest.mark.parametrize("source", SOURCES)
 def test_a_folder_that_is_not_there_is_one_line(tokenbench: Command, tmp_path: Path, source: str) -> None:
     outcome = tokenbench("eval", "--tokenizer", "identity", "--dataset", f"{source}:{tmp_path / 'nothing'}")
     assert outcome.code == 2

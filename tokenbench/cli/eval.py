@@ -27,7 +27,7 @@ _STORAGES = ("none", "yuv444p", "yuv420p", "h264", "h264-qp28")
     default="mini",
     show_default=True,
     metavar="NAME|FOLDER|TOML",
-    help="Clips to score the tokenizer on; also davis:FOLDER, coco:FOLDER, imagenet:FOLDER.",
+    help="Clips to score the tokenizer on; also davis:FOLDER and other raw sets ('tokenbench list datasets').",
 )
 @metrics_option
 @protocol_option

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from tokenbench.datasets.dataset import Dataset
+from tokenbench.datasets.walk import walk
 from tokenbench.errors import TokenBenchError
 from tokenbench.media.clip import Clip, MediaKind
 from tokenbench.media.image import IMAGE_SUFFIXES
@@ -53,15 +53,11 @@ def media_files(folder: Path) -> dict[str, Path]:
         what = "is a file" if folder.exists() else "no such folder"
         raise TokenBenchError(f"{folder}: {what}; give a folder of videos or images")
 
-    def refuse(error: OSError) -> None:
-        raise TokenBenchError(f"{error.filename}: {error.strerror}; make the folder readable") from error
-
     found: dict[str, Path] = {}
-    for parent, folders, names in os.walk(folder, onerror=refuse, followlinks=True):
-        folders[:] = [name for name in folders if not name.startswith(".") and not _leads_back(Path(parent, name))]
+    for parent, _, names in walk(folder):
         for name in names:
-            path = Path(parent, name)
-            if not name.startswith(".") and path.suffix.lower() in VIDEO_SUFFIXES | IMAGE_SUFFIXES:
+            path = parent / name
+            if path.suffix.lower() in VIDEO_SUFFIXES | IMAGE_SUFFIXES:
                 found[path.relative_to(folder).as_posix()] = path
     if not found:
         raise TokenBenchError(
@@ -82,11 +78,6 @@ def _refuse_unreadable_names(folder: Path, names: Iterable[str]) -> None:
             name.encode()
         except UnicodeEncodeError as error:
             raise TokenBenchError(f"{folder}: the file name {name!a} is not UTF-8; rename the file") from error
-
-
-def _leads_back(folder: Path) -> bool:
-    """Whether a folder is a link to one that it lies in, so that following it would never end."""
-    return folder.is_symlink() and folder.resolve() in {parent.resolve() for parent in folder.parents}
 
 
 def _size(path: Path) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,9 +12,13 @@ from numpy.typing import NDArray
 from tokenbench.errors import ClipError
 from tokenbench.media.image import IMAGE_SUFFIXES, image_size, read_image
 
+_NAME = re.compile(r"(?:im_)?(\d+)", re.ASCII)
+
 
 def frame_files(folder: Path) -> list[Path]:
     """The images of a folder in the order of their numbers, which follow each other without a gap.
+
+    A frame's name is its number, with zeros in front or not, alone or behind "im_" (BridgeData).
 
     Raises:
         ClipError: the folder is missing or unreadable, holds no images, a name is no number, or one is missing.
@@ -24,14 +29,18 @@ def frame_files(folder: Path) -> list[Path]:
         raise ClipError(f"{folder}: {error.strerror}; give a folder of numbered images") from error
     if not files:
         raise ClipError(f"{folder}: holds no images; unpack its archive again")
-    for path in files:
-        if not (path.stem.isascii() and path.stem.isdigit()):
-            raise ClipError(f"{path}: the name of a frame must be its number; move other files away")
-    files.sort(key=lambda path: int(path.stem))
-    for number, path in enumerate(files, start=int(files[0].stem)):
-        if int(path.stem) != number:
-            raise ClipError(f"{folder}: frame {number:05d} is missing before {path.name}; unpack its archive again")
-    return files
+    numbered = sorted((_number(path), path) for path in files)
+    for expected, (number, path) in enumerate(numbered, start=numbered[0][0]):
+        if number != expected:
+            raise ClipError(f"{folder}: frame {expected} is missing before {path.name}; unpack its archive again")
+    return [path for _, path in numbered]
+
+
+def _number(path: Path) -> int:
+    match = _NAME.fullmatch(path.stem)
+    if match is None:
+        raise ClipError(f"{path}: the name of a frame must be its number; move other files away")
+    return int(match[1])
 
 
 def probe_frames(folder: Path) -> tuple[int, int, int]:
