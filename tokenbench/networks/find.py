@@ -83,6 +83,15 @@ def is_published(card: NetworkCard, sha256: str) -> bool:
     return card.sha256 is not None and sha256.startswith(card.sha256)
 
 
+def unpublished(card: NetworkCard, path: Path, sha256: str, advice: str) -> TokenBenchError:
+    """The one line for a file whose digest is not the known one."""
+    known = card.sha256 or ""
+    return TokenBenchError(
+        f"{path} is not the published file of {card.name}: its sha256 begins with {sha256[: len(known)]}, expected "
+        f"{known}; {advice}"
+    )
+
+
 def checkpoints() -> Path:
     """The folder in which torch keeps downloaded checkpoints."""
     cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
@@ -118,10 +127,8 @@ def _checked(card: NetworkCard, path: Path, imported: Provenance | None = None) 
             "type 'tokenbench weights import' again"
         )
     if card.sha256 is not None and not is_published(card, sha256) and recorded is None:
-        raise TokenBenchError(
-            f"{path} is not the published file of {card.name}: its sha256 begins with {sha256[: len(card.sha256)]}, "
-            f"expected {card.sha256}; delete it, or name somebody's own weights with --network {card.name}=PATH"
-        )
+        advice = f"delete it, or name somebody's own weights with --network {card.name}=PATH"
+        raise unpublished(card, path, sha256, advice)
     own = imported.source if imported is not None and recorded is not None else None
     return _described(card, path, sha256, own)
 

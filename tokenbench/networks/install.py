@@ -8,7 +8,7 @@ from pathlib import Path
 from tokenbench.errors import TokenBenchError
 from tokenbench.files import whole_file
 from tokenbench.networks.cards import find_card
-from tokenbench.networks.find import NetworkFile, find_network, is_published
+from tokenbench.networks.find import NetworkFile, find_network, is_published, unpublished
 from tokenbench.networks.load import load_network
 from tokenbench.weights import sha256_of, weights_root
 from tokenbench.weights.provenance import Provenance, write_provenance
@@ -31,10 +31,7 @@ def install_network(name: str, path: Path, *, force: bool = False) -> NetworkFil
     card = find_card(name)
     given = find_network(name, path)
     if card.sha256 is not None and not given.verified and not force:
-        raise TokenBenchError(
-            f"{path} is not the published file of {name}: its sha256 begins with "
-            f"{given.sha256[: len(card.sha256)]}, expected {card.sha256}; keep it as somebody's own with --force"
-        )
+        raise unpublished(card, path, given.sha256, "keep it as somebody's own with --force")
     target = weights_root() / name / card.file
     if target.is_file() and not force and sha256_of(target) != given.sha256:
         raise TokenBenchError(f"{target} is another file; replace it with --force, or move it away")
@@ -54,7 +51,4 @@ def refuse_unpublished(file: NetworkFile) -> None:
     """
     card = find_card(file.name)
     if card.sha256 is not None and not is_published(card, file.sha256):
-        raise TokenBenchError(
-            f"{file.path} is not the published file of {file.name}: its sha256 begins with "
-            f"{file.sha256[: len(card.sha256)]}, expected {card.sha256}; take it as somebody's own, or fetch that one"
-        )
+        raise unpublished(card, file.path, file.sha256, "take it as somebody's own, or fetch that one")
