@@ -51,7 +51,9 @@ def command(
 
     convention = find_convention(protocol)
     measures = prepare(metrics, device, given=networks, skip_unavailable=skip_unavailable)
-    comparison = compare(reference, reconstruction, frames=frames, measures=measures, convention=convention, run=run)
+    comparison = compare(
+        reference, reconstruction, frames=frames, measures=measures, convention=convention, run=run, device=device
+    )
     print_clips(comparison.records)
     print_result(comparison.result)
     if run:

@@ -5,16 +5,16 @@ No tokenizer runs here, and torch is not imported.
 
 from __future__ import annotations
 
-import hashlib
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
 import tokenbench
-from tokenbench.datasets.folder import media_files, media_kind
+from tokenbench.datasets.folder import listing_sha256, media_files, media_kind
 from tokenbench.errors import ClipError, TokenBenchError
 from tokenbench.evaluation.aligned import aligned
+from tokenbench.evaluation.assemble import assemble, scored_records, write_run
 from tokenbench.evaluation.environment import environment
 from tokenbench.evaluation.journal import Journal, fingerprint
 from tokenbench.evaluation.loop import Say, score_all
@@ -22,20 +22,7 @@ from tokenbench.evaluation.measures import DEFAULT_MEASURES, Measures
 from tokenbench.evaluation.meters import ClipMeters, ScoredClip
 from tokenbench.evaluation.protocol import Protocol
 from tokenbench.evaluation.record import ClipRecord
-from tokenbench.evaluation.result import (
-    SCHEMA,
-    DatasetSection,
-    Failure,
-    Result,
-    add_sets,
-    by_media,
-    skipped_metrics,
-    summaries,
-    write_clips,
-    write_frames,
-    write_result,
-)
-from tokenbench.evaluation.sets import score_sets
+from tokenbench.evaluation.result import Result
 from tokenbench.evaluation.stored_alike import stored_alike
 from tokenbench.media.clip import Clip, chunk_frames
 from tokenbench.media.prefetch import prefetch
@@ -62,6 +49,7 @@ def compare(
     measures: Measures = DEFAULT_MEASURES,
     convention: Convention = CONVENTIONS["paper"],
     run: Path | None = None,
+    device: str = "cpu",
 ) -> Comparison:
     """Measure every pair of files.
 
@@ -73,6 +61,7 @@ def compare(
         convention: of PSNR and SSIM.
         run: a folder for what is done so far and for the result, as `evaluate` has it; what an interrupted comparison
             has finished there is not done again. None keeps nothing.
+        device: that the networks of the measures are on.
 
     Raises:
         TokenBenchError: a folder is missing or empty, the names do not match, or `run` belongs to another comparison,
@@ -80,7 +69,6 @@ def compare(
     """
     pairs = pair_files(reference, reconstruction)
     protocol = Protocol.of(convention, measures, frames=frames)
-    numbers = {name: number for number, name in enumerate(pairs)}
     with (
         nullcontext(run) if run is not None else TemporaryDirectory(prefix="tokenbench-") as folder,
         Journal(Path(folder), _fingerprint(pairs, protocol)) as journal,
@@ -91,16 +79,21 @@ def compare(
 
         named = {name: (name, *pair) for name, pair in pairs.items()}
         failed = score_all(named, score, journal, name="compare")
-        records = [journal.records[name] for name in pairs if name in journal.records]
-        result = _result(reference, pairs, records, failed, protocol, measures)
-        for kind in result["media"]:
-            journalled = [record for record in journal.records.values() if record.kind == kind]
-            sets = score_sets(measures, journalled, journal.attachments, numbers, kind)
-            add_sets(result, kind, sets.metrics, sets.unavailable)
+        records = scored_records(journal, pairs)
+        result = assemble(
+            journal,
+            list(pairs),
+            failed,
+            tokenizer={"name": "compare"},
+            dataset=reference.resolve().name,
+            manifest_sha256=listing_sha256({name: original for name, (original, _) in pairs.items()}),
+            protocol=protocol,
+            measures=measures,
+            samples=[],
+            environment=environment(device=device),
+        )
         if run is not None:
-            write_clips(run / "clips.csv", records)
-            write_frames(run / "frames.csv", records)
-            write_result(run / "result.json", result)
+            write_run(run, result, records)
     return Comparison(result, records)
 
 
@@ -183,33 +176,3 @@ def _some(names: set[str]) -> str:
 
 def _clip(name: str, path: Path) -> Clip:
     return Clip(id=name, domain=path.parent.name, path=path, kind=media_kind(path))
-
-
-def _result(
-    reference: Path,
-    pairs: Pairs,
-    records: list[ClipRecord],
-    failed: list[Failure],
-    protocol: Protocol,
-    measures: Measures,
-) -> Result:
-    listing = "".join(f"{name}\t{original.stat().st_size}\n" for name, (original, _) in pairs.items())
-    return Result(
-        schema=SCHEMA,
-        tokenizer={"name": "compare"},
-        dataset=DatasetSection(
-            name=reference.resolve().name,
-            protocol=protocol.label,
-            clips=len(records),
-            frames=sum(record.frames for record in records),
-            manifest_sha256=hashlib.sha256(listing.encode()).hexdigest(),
-        ),
-        protocol=protocol.as_dict(),
-        metrics=summaries(records),
-        media=by_media(records),
-        unavailable=dict(measures.unavailable),
-        skipped=skipped_metrics(records),
-        failed=failed,
-        samples=[],
-        environment=environment(),
-    )

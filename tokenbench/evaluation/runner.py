@@ -11,6 +11,7 @@ from typing import Any
 import tokenbench
 from tokenbench.datasets.dataset import Dataset
 from tokenbench.errors import TokenBenchError
+from tokenbench.evaluation.assemble import assemble, journalled, scored_records, write_run
 from tokenbench.evaluation.attachments import Attachments
 from tokenbench.evaluation.environment import environment
 from tokenbench.evaluation.guard import provenance_of
@@ -21,22 +22,9 @@ from tokenbench.evaluation.meters import ScoredClip
 from tokenbench.evaluation.protocol import Protocol
 from tokenbench.evaluation.reconstructions import ReconstructionWriter, refuse_equal_names
 from tokenbench.evaluation.record import ClipRecord
-from tokenbench.evaluation.result import (
-    SCHEMA,
-    DatasetSection,
-    Failure,
-    Result,
-    add_sets,
-    by_media,
-    skipped_metrics,
-    summaries,
-    write_clips,
-    write_frames,
-    write_result,
-)
+from tokenbench.evaluation.result import Result
 from tokenbench.evaluation.samples import SampleFrame, keep_samples, thin_samples
 from tokenbench.evaluation.score import Observer, score_clip
-from tokenbench.evaluation.sets import score_sets
 from tokenbench.evaluation.streams import refuse_float_frames, streams_itself, window_used
 from tokenbench.evaluation.token_meter import TokenWork, summarise_tokens
 from tokenbench.evaluation.windows import Compute
@@ -115,19 +103,29 @@ def evaluate(run: Evaluation, out: Path) -> Result:
 
         clips = {clip.id: clip for clip in run.dataset.clips}
         failed = score_all(clips, score, journal, name=run.tokenizer.info.name)
-        records = [journal.records[clip.id] for clip in run.dataset.clips if clip.id in journal.records]
-        samples = keep_samples(out, out / SAMPLES, numbers, records)
-        result = _result(run, records, failed, samples)
+        records = scored_records(journal, clips)
+        result = assemble(
+            journal,
+            list(clips),
+            failed,
+            tokenizer=describe_tokenizer(run),
+            dataset=run.dataset.name,
+            manifest_sha256=run.dataset.manifest_sha256,
+            protocol=run.protocol,
+            measures=run.measures,
+            samples=keep_samples(out, out / SAMPLES, numbers, records),
+            environment=environment(
+                device=str(run.compute.device), dtype=str(run.compute.dtype).removeprefix("torch.")
+            ),
+        )
+        if result["tokenizer"]["bits_per_pixel"] is None and "bits_per_pixel" in result["metrics"]:
+            result["tokenizer"]["bits_per_pixel"] = result["metrics"]["bits_per_pixel"]["value"]
         for kind, section in result["media"].items():
-            journalled = [record for record in journal.records.values() if record.kind == kind]
-            sets = score_sets(run.measures, journalled, journal.attachments, numbers, kind)
-            add_sets(result, kind, sets.metrics, sets.unavailable)
-            _add_tokens(result, kind, journalled, journal.attachments)
-            if profile := _phases(run, journalled):
+            of_kind = journalled(journal, kind)
+            _add_tokens(result, kind, of_kind, journal.attachments)
+            if profile := _phases(run, of_kind):
                 section["phases"] = profile
-        write_clips(out / "clips.csv", records)
-        write_frames(out / "frames.csv", records)
-        write_result(out / "result.json", result)
+        write_run(out, result, records)
     return result
 
 
@@ -184,29 +182,3 @@ def describe_tokenizer(run: Evaluation) -> dict[str, Any]:
         "streaming": streams_itself(tokenizer, window),
         "window_used": window_used(tokenizer, window),
     }
-
-
-def _result(run: Evaluation, records: list[ClipRecord], failed: list[Failure], samples: list[dict[str, Any]]) -> Result:
-    metrics = summaries(records)
-    tokenizer = describe_tokenizer(run)
-    if tokenizer["bits_per_pixel"] is None and "bits_per_pixel" in metrics:
-        tokenizer["bits_per_pixel"] = metrics["bits_per_pixel"]["value"]
-    return Result(
-        schema=SCHEMA,
-        tokenizer=tokenizer,
-        dataset=DatasetSection(
-            name=run.dataset.name,
-            protocol=run.protocol.label,
-            clips=len(records),
-            frames=sum(record.frames for record in records),
-            manifest_sha256=run.dataset.manifest_sha256,
-        ),
-        protocol=run.protocol.as_dict(),
-        metrics=metrics,
-        media=by_media(records),
-        unavailable=dict(run.measures.unavailable),
-        skipped=skipped_metrics(records),
-        failed=failed,
-        samples=samples,
-        environment=environment(device=str(run.compute.device), dtype=str(run.compute.dtype).removeprefix("torch.")),
-    )
