@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import sys
 
 import click
 
@@ -40,9 +39,8 @@ def datasets() -> None:
 
     for name, path in available().items():
         click.echo(f"{name}  {path}")
-    for name, find in SOURCES.items():
-        module = sys.modules[find.__module__]
-        click.echo(f"{name}:FOLDER  {(module.__doc__ or '').splitlines()[0]}")
+    for source in SOURCES.values():
+        click.echo(f"{source.name}:FOLDER  {source.title}")
 
 
 @command.command("metrics")

@@ -52,7 +52,7 @@ def open_dataset(name: str) -> Dataset:
 
 def _raw(source: str, folder: Path) -> Dataset:
     """A raw data set, as it lies in a folder."""
-    found = SOURCES[source](folder)
+    found = SOURCES[source].find(folder)
     lacking = f"{found.name}: {len(found.clips)} of {found.expected} clips are there" if found.missing else ""
     return Dataset(
         name=found.name,

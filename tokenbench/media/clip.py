@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from tokenbench.media.frames_folder import probe_frames, read_frames
 from tokenbench.media.image import image_size, read_image
+from tokenbench.media.member import Member
 from tokenbench.media.video import probe_video, read_chunks
 
 MediaKind = Literal["video", "image"]
@@ -29,6 +30,9 @@ class Clip:
         id: unique in its data set.
         domain: what it shows or where it comes from, for breakdowns.
         path: the file; of a video also a folder of numbered images (`tokenbench.media.frames_folder`).
+        member: where `path` is an archive, the name of the clip's file in it (`tokenbench.media.member`).
+        start, end: in seconds, where the clip is a cut of a longer video file: its frames are those whose time stamps,
+            counted from the video's first, are in [start, end). An `end` of 0 is the video's.
         kind: a photograph is a clip of one frame and 0 frames a second.
         frames, fps, height, width: as displayed; 0 where not known yet (`probed` finds out), and `frames` stays 0
             where the container does not say. A folder of images does not know its `fps`: it must be given.
@@ -44,6 +48,14 @@ class Clip:
     height: int = 0
     width: int = 0
     source: str = ""
+    member: str = ""
+    start: float = 0.0
+    end: float = 0.0
+
+    @property
+    def content(self) -> Path | Member:
+        """Where the clip's bytes lie: a file, a folder of images, or a file in an archive."""
+        return Member(self.path, self.member) if self.member else self.path
 
     def probed(self) -> Clip:
         """This clip with its size and rate as the file has them.
@@ -52,12 +64,12 @@ class Clip:
             ClipError: the file cannot be read.
         """
         if self.kind == "image":
-            height, width = image_size(self.path)
+            height, width = image_size(self.content)
             return replace(self, frames=1, fps=0.0, height=height, width=width)
         if self.path.is_dir():
             frames, height, width = probe_frames(self.path)
             return replace(self, frames=frames, height=height, width=width)
-        info = probe_video(self.path)
+        info = probe_video(self.content, start=self.start, end=self.end)
         return replace(self, frames=info.frames, fps=info.fps, height=info.height, width=info.width)
 
     def chunks(self, size: int, *, frames: int | None = None) -> Iterator[NDArray[np.uint8]]:
@@ -67,11 +79,11 @@ class Clip:
             ClipError: the file cannot be read.
         """
         if self.kind == "image":
-            yield read_image(self.path)[None]
+            yield read_image(self.content)[None]
         elif self.path.is_dir():
             yield from read_frames(self.path, size, frames=frames)
         else:
-            yield from read_chunks(self.path, size, frames=frames)
+            yield from read_chunks(self.content, size, frames=frames, start=self.start, end=self.end)
 
 
 def chunk_frames(height: int, width: int) -> int:

@@ -13,6 +13,7 @@ from PIL import ExifTags, Image, ImageOps, PngImagePlugin
 
 from tokenbench.errors import ClipError
 from tokenbench.files import write_bytes
+from tokenbench.media.member import Member
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".avif"})
 
@@ -21,7 +22,7 @@ _QUARTER_TURNS = (5, 6, 7, 8)
 _SIXTEEN_BIT_MODES = ("I;16", "I;16B", "I;16L", "I")
 
 
-def read_image(path: Path) -> NDArray[np.uint8]:
+def read_image(path: Path | Member) -> NDArray[np.uint8]:
     """An image as uint8 H x W x 3 RGB.
 
     EXIF orientation is applied; grey becomes three equal channels, 16-bit grey is rounded to 8 bits, palettes and
@@ -39,7 +40,7 @@ def read_image(path: Path) -> NDArray[np.uint8]:
         return np.array(upright.convert("RGB"))
 
 
-def image_size(path: Path) -> tuple[int, int]:
+def image_size(path: Path | Member) -> tuple[int, int]:
     """`(height, width)` as displayed, mostly from the header alone.
 
     Raises:
@@ -76,14 +77,16 @@ def _from_sixteen_bit(grey: NDArray[np.integer]) -> NDArray[np.uint8]:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
+def _opened(path: Path | Member) -> Iterator[Image.Image]:
     try:
-        with Image.open(path) as image:
+        with Image.open(path if isinstance(path, Path) else io.BytesIO(path.read_bytes())) as image:
             yield image
     except FileNotFoundError as error:
         raise ClipError(f"{path}: no such file; check the path") from error
     except PermissionError as error:
         raise ClipError(f"{path}: permission denied; make the file readable") from error
+    except ClipError:
+        raise
     except Exception as error:  # damaged files make Pillow raise nearly anything
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise ClipError(f"{path}: not a readable image ({reason}); replace the file") from error

@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from av.video.stream import VideoStream
 
 # EBML element ids (RFC 8794, 11.2.1; RFC 9559, 5.1).
 _HEADER, _SEGMENT = 0x1A45DFA3, 0x18538067
-_HEAD_BYTES = 4096
+HEAD_BYTES = 4096
 
 
-def needed_bytes(path: Path, stream: VideoStream) -> int:
+def needed_bytes(head: bytes, stream: VideoStream) -> int:
     """Length that the file must have at least; 0 where its container does not say.
 
     mp4 and AVI have an index of their packets, Matroska and WebM state the length of the whole; MPEG streams, FLV,
     GIF and others say nothing.
+
+    Args:
+        head: the file's first `HEAD_BYTES`.
+        stream: of its container.
     """
     indexed = max((entry.pos + entry.size for entry in stream.index_entries), default=0)
-    return max(indexed, _segment_end(path))
+    return max(indexed, _segment_end(head))
 
 
-def _segment_end(path: Path) -> int:
+def _segment_end(head: bytes) -> int:
     """Where the one segment of a Matroska file ends, or begins if its length is unknown; 0 for another file."""
-    with path.open("rb") as file:
-        head = file.read(_HEAD_BYTES)
     position = 0
     for expected in (_HEADER, _SEGMENT):
         element, position = _number(head, position, keep_marker=True)

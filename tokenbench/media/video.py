@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
+from io import BytesIO
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,12 @@ from numpy.typing import NDArray
 
 from tokenbench.errors import ClipError
 from tokenbench.media.colour import ColourConverter
+from tokenbench.media.member import Member
 from tokenbench.media.orientation import display_matrix, orient, swaps_sides
-from tokenbench.media.truncation import needed_bytes
+from tokenbench.media.truncation import HEAD_BYTES, needed_bytes
+
+# The time stamps of lists are rounded to milliseconds.
+_HALF_A_MILLISECOND = 0.0005
 
 
 @dataclass(frozen=True)
@@ -35,22 +40,30 @@ class VideoInfo:
     width: int
 
 
-def probe_video(path: Path) -> VideoInfo:
+def probe_video(path: Path | Member, *, start: float = 0.0, end: float = 0.0) -> VideoInfo:
     """Read the header, and the first frame for its orientation.
+
+    Args:
+        path: a video file.
+        start: of a cut of it, as `decoded` takes it; the number of its frames is not known beforehand.
+        end: of the cut.
 
     Raises:
         ClipError: the file cannot be opened, is cut short, or holds no video.
     """
-    with _open(path) as (container, stream):
-        first = next(_decode(container, stream, path))
+    with open_video(path) as video:
+        first = next(decoded(video, start, end))
         height, width = first.height, first.width
         with _naming(path):
             if swaps_sides(display_matrix(first)):
                 height, width = width, height
-        return VideoInfo(stream.frames, float(_rate(stream)), height, width)
+        whole = not start and not end
+        return VideoInfo(video.stream.frames if whole else 0, float(_rate(video.stream)), height, width)
 
 
-def read_chunks(path: Path, size: int, *, frames: int | None = None) -> Iterator[NDArray[np.uint8]]:
+def read_chunks(
+    path: Path | Member, size: int, *, frames: int | None = None, start: float = 0.0, end: float = 0.0
+) -> Iterator[NDArray[np.uint8]]:
     """Frames in presentation order, at most `size` of them at a time.
 
     Colour follows the stream's matrix and range (BT.601 limited where unspecified), bit for bit as
@@ -61,6 +74,8 @@ def read_chunks(path: Path, size: int, *, frames: int | None = None) -> Iterator
         path: a video file.
         size: frames in a chunk.
         frames: stop after so many; None reads to the end.
+        start: of a cut of it, as `decoded` takes it.
+        end: of the cut.
 
     Yields:
         uint8 T x H x W x 3, 1 <= T <= `size`.
@@ -69,7 +84,7 @@ def read_chunks(path: Path, size: int, *, frames: int | None = None) -> Iterator
         ClipError: the file is damaged or cut short, or its frames change size.
     """
     chunk: list[NDArray[np.uint8]] = []
-    for frame in islice(read_frames(path), frames):
+    for frame in islice(read_frames(path, start=start, end=end), frames):
         chunk.append(frame)
         if len(chunk) == size:
             yield np.stack(chunk)
@@ -78,12 +93,12 @@ def read_chunks(path: Path, size: int, *, frames: int | None = None) -> Iterator
         yield np.stack(chunk)
 
 
-def read_frames(path: Path) -> Iterator[NDArray[np.uint8]]:
+def read_frames(path: Path | Member, *, start: float = 0.0, end: float = 0.0) -> Iterator[NDArray[np.uint8]]:
     """Every frame of a video, uint8 H x W x 3, as `read_chunks` describes them."""
-    with _open(path) as (container, stream):
+    with open_video(path) as video:
         colour = ColourConverter()
         shape, matrix = None, None
-        for frame in _decode(container, stream, path):
+        for frame in decoded(video, start, end):
             with _naming(path):
                 image = colour.to_rgb(frame)
                 if shape is None:
@@ -94,11 +109,26 @@ def read_frames(path: Path) -> Iterator[NDArray[np.uint8]]:
             yield image if matrix is None else orient(image, matrix)
 
 
+@dataclass(frozen=True)
+class OpenVideo:
+    """A video file that is being read: its name for messages, its container, and the stream of its pictures."""
+
+    path: Path | Member
+    container: InputContainer
+    stream: VideoStream
+
+
 @contextmanager
-def _open(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
+def open_video(path: Path | Member) -> Iterator[OpenVideo]:
+    """Open a file, or a file in an archive, for `decoded`.
+
+    Raises:
+        ClipError: it cannot be opened, is cut short, or holds no video.
+    """
+    data = None if isinstance(path, Path) else path.read_bytes()
     try:
         # Named as a file: "take:2.mp4" alone would be FFmpeg's protocol "take". Titles may be in any encoding.
-        container: Any = av.open(f"file:{path}", metadata_errors="replace")
+        container: Any = av.open(f"file:{path}" if data is None else BytesIO(data), metadata_errors="replace")
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise _unreadable(path, error) from error
     with container:
@@ -111,15 +141,44 @@ def _open(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         decoder.thread_type = "AUTO"
         # Cut the left edge where the stream states it, and not at the next multiple of the memory's alignment.
         decoder.flags |= Flags.unaligned
-        _refuse_cut_file(path, streams[0])
-        yield container, streams[0]
+        _refuse_cut_file(path, data, streams[0])
+        yield OpenVideo(path, container, streams[0])
 
 
-def _decode(container: InputContainer, stream: VideoStream, path: Path) -> Iterator[VideoFrame]:
-    """At least one frame."""
+def decoded(video: OpenVideo, start: float = 0.0, end: float = 0.0) -> Iterator[VideoFrame]:
+    """Decoded frames in presentation order, at least one.
+
+    Args:
+        video: opened, and not read from yet.
+        start: in seconds, counted from the video's first frame: those with a smaller time stamp are left out.
+        end: those with this time stamp or a larger one are left out; 0 is the video's own end.
+
+    Raises:
+        ClipError: the file is damaged, cut short, or has no frame there.
+    """
+    stream, unit = video.stream, video.stream.time_base or Fraction(1)
+    origin = float((stream.start_time or 0) * unit)
+    if start:
+        video.container.seek(int((origin + start) / unit), stream=stream)
+    count = 0
+    for frame in _every(video):
+        time = frame.time - origin if frame.time is not None else None
+        if (start or end) and time is None:
+            raise ClipError(f"{video.path}: its frames have no time stamps to cut at; re-encode the file")
+        if time is not None and end and time >= end - _HALF_A_MILLISECOND:
+            break
+        if time is None or time >= start - _HALF_A_MILLISECOND:
+            count += 1
+            yield frame
+    if count == 0:
+        where = f" between {start:g} and {end:g} s" if end else f" after {start:g} s" if start else ""
+        raise ClipError(f"{video.path}: holds no video frame{where}; replace the file")
+
+
+def _every(video: OpenVideo) -> Iterator[VideoFrame]:
     count, cut = 0, False
     try:
-        for packet in container.demux(stream):
+        for packet in video.container.demux(video.stream):
             # The last packet of a stream is empty; one whose bytes end too early is marked, and matters at the end.
             cut = packet.is_corrupt if packet.size else cut
             for frame in packet.decode():
@@ -127,21 +186,26 @@ def _decode(container: InputContainer, stream: VideoStream, path: Path) -> Itera
                 yield frame
     except (av.error.FFmpegError, OSError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise ClipError(f"{path}: damaged after frame {count}: {reason}; replace the file") from error
+        raise ClipError(f"{video.path}: damaged after frame {count}: {reason}; replace the file") from error
     if cut:
-        raise ClipError(f"{path}: cut short within frame {count}; copy or download it again")
-    if count == 0:
-        raise ClipError(f"{path}: holds no video frame; replace the file")
+        raise ClipError(f"{video.path}: cut short within frame {count}; copy or download it again")
 
 
-def _refuse_cut_file(path: Path, stream: VideoStream) -> None:
-    have, needed = path.stat().st_size, needed_bytes(path, stream)
+def _refuse_cut_file(path: Path | Member, data: bytes | None, stream: VideoStream) -> None:
+    if isinstance(path, Path):
+        with path.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+        have = path.stat().st_size
+    else:
+        data = data or b""
+        head, have = data[:HEAD_BYTES], len(data)
+    needed = needed_bytes(head, stream)
     if have < needed:
         raise ClipError(f"{path}: cut short, {have} bytes of {needed}; copy or download it again")
 
 
 @contextmanager
-def _naming(path: Path) -> Iterator[None]:
+def _naming(path: Path | Member) -> Iterator[None]:
     """Puts the file's name in front of what is wrong with its frames."""
     try:
         yield
@@ -153,11 +217,11 @@ def _rate(stream: VideoStream) -> Fraction:
     return stream.average_rate or stream.guessed_rate or stream.base_rate or Fraction(0)
 
 
-def _unreadable(path: Path, error: Exception) -> ClipError:
+def _unreadable(path: Path | Member, error: Exception) -> ClipError:
     if isinstance(error, FileNotFoundError):
         return ClipError(f"{path}: no such file; check the path")
     if isinstance(error, PermissionError):
         return ClipError(f"{path}: permission denied; make the file readable")
-    if path.is_file() and path.stat().st_size == 0:
+    if isinstance(path, Path) and path.is_file() and path.stat().st_size == 0:
         return ClipError(f"{path}: the file is empty; copy or download it again")
     return ClipError(f"{path}: not a readable video (damaged, cut short, or another kind of file); replace it")

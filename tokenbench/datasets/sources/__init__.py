@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-
 from tokenbench.datasets.sources import bdd100k, bridge, coco, davis, imagenet
 from tokenbench.datasets.sources.found import Found
+from tokenbench.datasets.sources.source import Match, Scene, Source
 
-# Name -> finds its clips under a folder; raises TokenBenchError where the folder does not hold the data set.
-SOURCES: dict[str, Callable[[Path], Found]] = {
-    "bdd100k": bdd100k.find,
-    "bridge": bridge.find,
-    "coco": coco.find,
-    "davis": davis.find,
-    "imagenet": imagenet.find,
-}
+SOURCES: dict[str, Source] = {module.SOURCE.name: module.SOURCE for module in (bdd100k, bridge, davis, coco, imagenet)}
 
-__all__ = ["SOURCES", "Found"]
+__all__ = ["SOURCES", "Found", "Match", "Scene", "Source"]

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from tokenbench.datasets.sources.found import Found, refuse_missing
+from tokenbench.datasets.sources.source import Source
 from tokenbench.datasets.walk import walk
 from tokenbench.errors import TokenBenchError
 from tokenbench.media.clip import Clip
@@ -42,3 +43,13 @@ def find(root: Path) -> Found:
         )
     clips = tuple(Clip(id=name, domain="bdd100k", path=found[name], kind="video") for name in sorted(found))
     return Found(name="bdd100k", clips=clips, expected=EXPECTED)
+
+
+SOURCE = Source(
+    name="bdd100k",
+    title="BDD100K: rides of forty seconds, filmed by a phone behind the windscreen",
+    home="https://bdd-data.berkeley.edu, after registering",
+    license="own licence of the University of California (education, research, not for profit)",
+    find=find,
+    section="BDD100K",
+)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tokenbench.datasets.sources.found import Found, refuse_missing
+from tokenbench.datasets.sources.source import Source
 from tokenbench.datasets.walk import walk
 from tokenbench.errors import TokenBenchError
 from tokenbench.media.clip import Clip
@@ -53,3 +54,13 @@ def _what_it_is(root: Path) -> str:
     if next(root.rglob("*.tfrecord*"), None) is not None:
         return "is a TFDS build of BridgeData, which has squashed its frames"
     return "looks like no BridgeData V2"
+
+
+SOURCE = Source(
+    name="bridge",
+    title="BridgeData V2: trajectories of a robot's arm, seen by a fixed camera, from the raw archives",
+    home="https://rail-berkeley.github.io/bridgedata",
+    license="CC BY 4.0",
+    find=find,
+    section="BridgeData V2",
+)

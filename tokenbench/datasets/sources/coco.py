@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from tokenbench.datasets.sources.found import Found, first_folder, refuse_missing
+from tokenbench.datasets.sources.source import Source
 from tokenbench.errors import TokenBenchError
 from tokenbench.media.clip import Clip
 
@@ -44,3 +45,12 @@ def find(root: Path) -> Found:
             "val2017.zip"
         )
     return Found(name="coco-val2017", clips=clips, expected=EXPECTED)
+
+
+SOURCE = Source(
+    name="coco",
+    title="MS-COCO 2017 val: 5,000 photographs",
+    home="https://cocodataset.org",
+    license="annotations CC BY 4.0, photographs under the terms of Flickr",
+    find=find,
+)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tokenbench.datasets.sources.found import Found, first_folder, refuse_missing
+from tokenbench.datasets.sources.source import Source
 from tokenbench.errors import TokenBenchError
 from tokenbench.media.clip import Clip
 
@@ -102,3 +103,12 @@ def find(root: Path) -> Found:
             "DAVIS-data, or DAVIS-2017-trainval"
         )
     return Found(name=f"davis-{resolution.name.lower()}", clips=clips, expected=len(names))
+
+
+SOURCE = Source(
+    name="davis",
+    title="DAVIS: the fifty sequences of 2016, which the paper's tables call DAVIS",
+    home="https://davischallenge.org",
+    license="CC BY 4.0",
+    find=find,
+)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tokenbench.errors import TokenBenchError
@@ -17,17 +17,22 @@ class Found:
     Args:
         name: of the data set, and of the variant that was found.
         clips: in an order that does not depend on the layout.
-        expected: number of clips of the whole set.
+        expected: number of clips of the whole set; 0 where there is no such number.
+        flaws: of some clips by their id, what their publisher says against them ("labelled 1_still_foreground_image"),
+            so that a draw can pass them over.
+        skipped: what lies there and is no clip, a line each ("traj7: images0 is empty").
     """
 
     name: str
     clips: tuple[Clip, ...]
     expected: int
+    flaws: Mapping[str, str] = field(default_factory=dict)
+    skipped: tuple[str, ...] = ()
 
     @property
     def missing(self) -> int:
         """Clips of the whole set that are not there."""
-        return self.expected - len(self.clips)
+        return max(0, self.expected - len(self.clips))
 
 
 def first_folder(root: Path, names: Iterable[str]) -> Path | None:

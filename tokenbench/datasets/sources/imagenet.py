@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tokenbench.datasets.sources.found import Found, first_folder, refuse_missing
+from tokenbench.datasets.sources.source import Source
 from tokenbench.errors import TokenBenchError
 from tokenbench.media.clip import Clip
 
@@ -54,3 +55,12 @@ def _files(folder: Path) -> Iterator[Path]:
             yield path
         elif _CLASS.fullmatch(path.name):
             yield from sorted(path.iterdir())
+
+
+SOURCE = Source(
+    name="imagenet",
+    title="ImageNet-1K val (ILSVRC 2012): 50,000 photographs",
+    home="https://image-net.org, after registering",
+    license="non-commercial research",
+    find=find,
+)
