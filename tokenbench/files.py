@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tokenbench.errors import OutputError
+from tokenbench.errors import OutputError, TokenBenchError
 
 
 @contextmanager
@@ -51,6 +52,19 @@ def write_bytes(path: Path, data: bytes) -> None:
 def write_text(path: Path, text: str) -> None:
     """Write `text` to `path` as UTF-8, whole or not at all."""
     write_bytes(path, text.encode())
+
+
+def sha256_of_file(path: Path) -> str:
+    """SHA-256 of a file, as 64 hexadecimal digits.
+
+    Raises:
+        TokenBenchError: the file is missing or cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise TokenBenchError(f"{path}: cannot be read: {error.strerror or error}; check the file") from error
 
 
 def cannot_write(path: Path, error: Exception) -> OutputError:

@@ -66,21 +66,23 @@ def test_a_manifest_may_say_which_clips_share_a_source(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("596aa1", "696aa1", "has sha256 596aa1e7cb875eb7..., expected 696aa1"),
+        ("bytes = 240512", "bytes = 240511", "has 240512 bytes, expected 240511; install the version"),
         ("chelsea.png", "elsewhere.png", "is missing; reinstall the package 'scikit-image'"),
         ('"scikit-image"', '"no-such-package"', "type 'pip install no-such-package'"),
-        ("credit =", "colour =", "unknown keys ['colour']"),
-        ("height = 300\n", "", "missing 1 required keyword-only argument: 'height'"),
+        ("credit =", "colour =", "has the unknown key 'colour'"),
+        ("height = 300\n", "", "clip 1 lacks height"),
         ("manifest/1", "manifest/9", "schema is 'tokenbench.manifest/9'"),
         ("[[clips]]", "[[clips", "not a readable manifest"),
         ("[[clips]]", "[[others]]", "names no clips"),
         ("[[clips]]", "[clips]", "names no clips"),
-        ('[[clips]]\nid = "cat"', 'clips = ["cat"]\n[other]', "clip 1 is 'cat', expected a [[clips]] table"),
+        ('[[clips]]\nid = "cat"', 'clips = ["cat"]\n[other]', "clip 1 is 'cat', expected a table"),
         ('"cat"', "7", "clip 1: id is 7, expected a string"),
         ('"image"', '"movie"', "clip 1: kind is 'movie', expected 'video' or 'image'"),
-        ("height = 300", 'height = "300"', "clip 1: height is '300', expected a whole number above 0"),
+        ("height = 300", 'height = "300"', "clip 1: height is '300', expected a whole number of 0 or more"),
         ("height = 300", "height = 0", "clip 1: height is 0, expected a whole number above 0"),
         ("height = 300", "height = 300\nfps = nan", "clip 1: fps is nan, expected a number of 0 or more"),
+        ("skimage/data/chelsea.png", "../../chelsea.png", "expected a path below the manifest"),
+        ("skimage/data/chelsea.png", "/data/chelsea.png", "expected a path below the manifest"),
     ],
 )
 def test_a_faulty_manifest_is_one_line(old: str, new: str, message: str, tmp_path: Path) -> None:
@@ -99,6 +101,14 @@ def test_a_file_beside_the_manifest_is_found_and_a_missing_one_named(tmp_path: P
         read_manifest(path)
     (tmp_path / "chelsea.png").write_bytes(mini["chelsea"].path.read_bytes())
     assert read_manifest(path).clips[0].path == tmp_path / "chelsea.png"
+
+
+def test_a_clip_that_is_another_than_its_manifest_says_fails_when_it_is_opened(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(MANIFEST.replace("596aa1", "696aa1"))
+    (clip,) = read_manifest(path).clips
+    with pytest.raises(ClipError, match=r"has sha256 596aa1e7cb875eb7\.\.\., its manifest says 696aa1"):
+        clip.probed()
 
 
 def test_a_manifests_digest_is_that_of_its_file(tmp_path: Path) -> None:

@@ -173,17 +173,21 @@ def test_bridge_is_found_in_both_archives_and_in_the_order_of_its_numbers(
         (tmp_path / place / "lang.txt").write_text("put the spoon away\n")
         (tmp_path / place / "obs_dict.pkl").write_bytes(b"never opened")
     dataset = open_dataset(f"bridge:{tmp_path}")
-    assert [clip.id for clip in dataset.clips] == [demonstrated, scripted]
-    clip = dataset.clips[0].probed()
+    # The path below the archives' top folders, wherever they lie.
+    ids = ["campaign/2023-05-01_10-00-00/raw/traj_group0/traj0", demonstrated.removeprefix("raw/bridge_data_v2/")]
+    assert [clip.id for clip in dataset.clips] == ids
+    assert dataset.clips[1].source == "datacol2_toykitchen7/drawer_pnp/01/2023-04-19_09-18-15"
+    clip = dataset.clips[1].probed()
     assert (clip.frames, clip.fps, clip.height, clip.width, clip.domain) == (12, 5.0, 48, 64, "bridge")
     expected = np.asarray(Image.open(tmp_path / demonstrated / "images0/im_10.jpg"))
     assert (np.concatenate(list(clip.chunks(16)))[10] == expected).all()
-    assert [clip.id for clip in open_dataset(f"bridge:{tmp_path / 'raw'}").clips] == [demonstrated[4:]]
+    for inner in ("raw", "raw/bridge_data_v2", "raw/bridge_data_v2/datacol2_toykitchen7/drawer_pnp", demonstrated):
+        assert [clip.id for clip in open_dataset(f"bridge:{tmp_path / inner}").clips] == ids[1:]
     linked = tmp_path / "linked"
     linked.mkdir()
     (linked / "data").symlink_to(tmp_path / "raw")
     (linked / "circle").symlink_to(linked)
-    assert [clip.id for clip in open_dataset(f"bridge:{linked}").clips] == ["data" + demonstrated[3:]]
+    assert [clip.id for clip in open_dataset(f"bridge:{linked}").clips] == ids[1:]
     out = tmp_path / "run"
     assert tokenbench("eval", "--tokenizer", "identity", "--dataset", f"bridge:{linked}", "--out", out).code == 0
 
@@ -226,7 +230,7 @@ def test_bdd_is_found_in_every_layout(tmp_path: Path, carphone: NDArray[np.uint8
         ("davis", "JPEGImages/480p/pigs/00000.jpg", "none of the fifty sequences"),
         ("coco", "val2014/COCO_val2014_000000000042.jpg", "no val2017"),
         ("coco", "COCO_val2014_000000000042.jpg", "looks like COCO's val2014"),
-        ("imagenet", "data/validation-00000-of-00014.parquet", "is a parquet file"),
+        ("imagenet", "data/validation-00000-of-00014.parquet", "not a readable parquet file"),
         ("imagenet", "n01440764/picture.JPEG", "looks like no ImageNet val"),
     ],
 )

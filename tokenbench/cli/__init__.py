@@ -24,6 +24,10 @@ _COMMANDS = {
     "drift": ("tokenbench.cli.drift", "Score one pair under every convention of PSNR and SSIM."),
     "report": ("tokenbench.cli.report", "Tables, plots and a page from the results of runs."),
     "diff": ("tokenbench.cli.diff", "Do runs over the same clips differ? Differences, tests, ranks with ties."),
+    "download": ("tokenbench.cli.download", "Fetch raw data sets that are published as lists of links."),
+    "build-dataset": ("tokenbench.cli.build_dataset", "Build benchmark clips from raw data sets on disk."),
+    "verify": ("tokenbench.cli.verify", "Check a built folder against its manifests."),
+    "review": ("tokenbench.cli.review", "Look at the clips of a build on a local web page; keep or drop them."),
     "list": ("tokenbench.cli.list", "Show what there is: tokenizers, data sets, metrics, protocols."),
     "weights": (
         "tokenbench.cli.weights",

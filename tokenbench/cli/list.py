@@ -7,7 +7,7 @@ import json
 
 import click
 
-from tokenbench.cli.show import table
+from tokenbench.cli.show import plain, table
 from tokenbench.tokenizer import TokenizerInfo
 
 
@@ -40,7 +40,35 @@ def datasets() -> None:
     for name, path in available().items():
         click.echo(f"{name}  {path}")
     for source in SOURCES.values():
-        click.echo(f"{source.name}:FOLDER  {source.title}")
+        click.echo(f"{source.name}:FOLDER  {source.title} ({source.home}; {source.license})")
+
+
+@command.command("clips")
+@click.argument("dataset", metavar="NAME|FOLDER|TOML")
+@click.option("--probe", is_flag=True, help="Open every clip: its frames, rate, size and rotation.")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N clips.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON, one clip a line.")
+def clips(dataset: str, probe: bool, limit: int | None, as_json: bool) -> int:
+    """The clips of a data set, raw ones included (bdd100k:FOLDER): every candidate, described."""
+    from tokenbench.datasets.catalog import open_dataset
+    from tokenbench.datasets.describe import describe
+
+    found = open_dataset(dataset)
+    if found.note:
+        click.echo(found.note, err=True)
+    failed = 0
+    if not as_json:
+        click.echo("\t".join(["id", "domain", "source", *(("frames", "fps", "size", "rotation") if probe else ())]))
+    for clip in found.clips[:limit]:
+        description = describe(clip, probe=probe)
+        if description.error:
+            failed += 1
+            click.echo(f"failed: {plain(clip.id)}: {description.error}", err=True)
+        elif as_json:
+            click.echo(json.dumps({k: v for k, v in dataclasses.asdict(description).items() if v is not None}))
+        else:
+            click.echo("\t".join(map(plain, description.row())))
+    return 1 if failed else 0
 
 
 @command.command("metrics")
@@ -60,11 +88,15 @@ def metrics() -> None:
 
 @command.command("protocols")
 def protocols() -> None:
-    """By whose conventions PSNR and SSIM can be computed."""
+    """By whose conventions PSNR and SSIM can be computed, and how benchmarks can be built."""
+    from tokenbench.datasets.building.protocol import protocols as build_protocols
+    from tokenbench.datasets.building.protocol import read_protocol
     from tokenbench.metrics.conventions import CONVENTIONS
 
     rows = [[convention.label, convention.tool] for convention in CONVENTIONS.values()]
-    click.echo(table([["name", "reproduces"], *rows], numeric=[False, False]))
+    click.echo(table([["eval --protocol", "reproduces"], *rows], numeric=[False, False]))
+    rows = [[name, read_protocol(name).about] for name in build_protocols()]
+    click.echo("\n" + table([["build-dataset --protocol", "builds"], *rows], numeric=[False, False]))
 
 
 def _row(info: TokenizerInfo) -> list[str]:

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
+from collections import Counter
 from pathlib import Path
 
 from tokenbench.datasets.dataset import Dataset
 from tokenbench.datasets.folder import listing_sha256, read_folder
 from tokenbench.datasets.manifest import read_manifest
+from tokenbench.datasets.places import manifests_folder
 from tokenbench.datasets.sources import SOURCES
 from tokenbench.errors import TokenBenchError
-
-
-def manifests_folder() -> Path:
-    """Where the manifests lie: inside the installed package, or at the root of a checkout."""
-    package = Path(__file__).parents[1]
-    installed = package / "manifests"
-    return installed if installed.is_dir() else package.parent / "manifests"
 
 
 def available() -> dict[str, Path]:
@@ -25,11 +21,11 @@ def available() -> dict[str, Path]:
 
 
 def open_dataset(name: str) -> Dataset:
-    """A data set that comes with TokenBench, a manifest file, a raw data set, or any folder of videos and images.
+    """A data set that comes with TokenBench, a manifest, a built or a raw data set, or any folder of videos and images.
 
     Args:
         name: of a manifest that comes with TokenBench; a .toml file; "davis:FOLDER" and the like, for one of
-            `tokenbench.datasets.sources.SOURCES`; a folder.
+            `tokenbench.datasets.sources.SOURCES`; a folder: one with manifests (.toml) is all of their clips.
 
     Raises:
         TokenBenchError: there is none of that name, or it cannot be read.
@@ -43,6 +39,8 @@ def open_dataset(name: str) -> Dataset:
     path = Path(name)
     if path.suffix == ".toml" and path.is_file():
         return read_manifest(path)
+    if path.is_dir() and any(path.glob("*.toml")):
+        return _built(path)
     if path.exists():
         return read_folder(path)
     near = difflib.get_close_matches(name, manifests, n=2, cutoff=0.5)
@@ -59,4 +57,20 @@ def _raw(source: str, folder: Path) -> Dataset:
         clips=found.clips,
         manifest_sha256=listing_sha256({clip.id: clip.path for clip in found.clips}),
         note=lacking,
+    )
+
+
+def _built(folder: Path) -> Dataset:
+    """All sets of a build together."""
+    manifests = sorted(folder.glob("*.toml"))
+    sets = [read_manifest(path) for path in manifests]
+    if len(sets) == 1:
+        return sets[0]
+    clips = tuple(clip for each in sets for clip in each.clips)
+    id_, count = Counter(clip.id for clip in clips).most_common(1)[0]
+    if count > 1:
+        raise TokenBenchError(f"{folder}: two sets have a clip {id_!r}; give one of {', '.join(map(str, manifests))}")
+    digests = "".join(f"{each.manifest_sha256}  {each.name}\n" for each in sets)
+    return Dataset(
+        name=folder.resolve().name, clips=clips, manifest_sha256=hashlib.sha256(digests.encode()).hexdigest()
     )

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import tomllib
 from collections import Counter
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, distribution
-from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 from tokenbench.datasets.dataset import Dataset
+from tokenbench.datasets.table import read_table
 from tokenbench.errors import TokenBenchError
 from tokenbench.media.clip import Clip, MediaKind
 
@@ -27,6 +27,7 @@ class Entry:
         package: the Python package (by its distribution name) that carries the file.
         source: the video or take that it was cut from; clips of one source are not independent of each other.
         license, credit: of the clip, as its publisher states them.
+        origin: of a built clip: its source file and what was done to it.
     """
 
     id: str
@@ -43,14 +44,33 @@ class Entry:
     source: str = ""
     license: str
     credit: str
+    origin: dict[str, Any] = field(default_factory=dict)
 
 
 def read_manifest(path: Path) -> Dataset:
-    """The data set that a manifest describes, its files found and verified.
+    """The data set that a manifest describes, its files found; their digests are checked when they are opened.
 
     Raises:
-        TokenBenchError: the manifest is not valid, or a file is missing or differs from its digest.
+        TokenBenchError: the manifest is not valid, or a file is missing or of another size.
     """
+    content, table, entries = _read(path)
+    return Dataset(
+        name=str(table.get("name", path.stem)),
+        clips=tuple(_clip(path, entry) for entry in entries),
+        manifest_sha256=hashlib.sha256(content).hexdigest(),
+    )
+
+
+def read_entries(path: Path) -> tuple[dict[str, Any], list[Entry]]:
+    """A manifest as it stands, whether its files are there or not: the whole table, and its clips.
+
+    Raises:
+        TokenBenchError: the manifest is not valid.
+    """
+    return _read(path)[1:]
+
+
+def _read(path: Path) -> tuple[bytes, dict[str, Any], list[Entry]]:
     try:
         content = path.read_bytes()
         table = tomllib.loads(content.decode())
@@ -65,38 +85,18 @@ def read_manifest(path: Path) -> Dataset:
     id_, count = Counter(entry.id for entry in entries).most_common(1)[0]
     if count > 1:
         raise TokenBenchError(f"{path}: two clips have the same id {id_!r}; rename one")
-    return Dataset(
-        name=str(table.get("name", path.stem)),
-        clips=tuple(_clip(path, entry) for entry in entries),
-        manifest_sha256=hashlib.sha256(content).hexdigest(),
-    )
+    return content, table, entries
 
 
 def _entry(path: Path, number: int, values: Any) -> Entry:
-    if not isinstance(values, dict):
-        raise TokenBenchError(f"{path}: clip {number} is {values!r}, expected a [[clips]] table")
-    known = {field.name for field in fields(Entry)}
-    if unknown := sorted(values.keys() - known):
-        raise TokenBenchError(f"{path}: clip {number} has unknown keys {unknown}, expected {sorted(known)}")
-    try:
-        entry = Entry(**values)
-    except TypeError as error:
-        raise TokenBenchError(f"{path}: clip {number}: {str(error).partition(') ')[2]}") from error
-    for name, kind in get_type_hints(Entry).items():
-        if expected := _misfit(getattr(entry, name), kind):
-            raise TokenBenchError(f"{path}: clip {number}: {name} is {getattr(entry, name)!r}, expected {expected}")
+    entry = read_table(Entry, values, f"{path}: clip {number}")
+    for name in ("frames", "height", "width"):
+        if getattr(entry, name) < 1:
+            raise TokenBenchError(f"{path}: clip {number}: {name} is 0, expected a whole number above 0")
+    inside = PurePosixPath(entry.file)
+    if inside.is_absolute() or ".." in inside.parts or "\0" in entry.file:
+        raise TokenBenchError(f"{path}: clip {number}: file is {entry.file!r}, expected a path below the manifest")
     return entry
-
-
-def _misfit(value: Any, kind: Any) -> str:
-    """What was expected of a value that is not of its field's kind; nothing where it is."""
-    if choices := get_args(kind):
-        return "" if value in choices else " or ".join(map(repr, choices))
-    if kind is str:
-        return "" if isinstance(value, str) else "a string"
-    if kind is int:
-        return "" if type(value) is int and value > 0 else "a whole number above 0"
-    return "" if type(value) in (int, float) and 0 <= value < math.inf else "a number of 0 or more"
 
 
 def _clip(manifest: Path, entry: Entry) -> Clip:
@@ -104,11 +104,10 @@ def _clip(manifest: Path, entry: Entry) -> Clip:
     if not path.is_file():
         source = f"reinstall the package {entry.package!r}" if entry.package else "put the file there"
         raise TokenBenchError(f"clip {entry.id!r}: {path} is missing; {source}")
-    digest = _sha256(entry, path)
-    if digest != entry.sha256:
+    if (size := path.stat().st_size) != entry.bytes:
         raise TokenBenchError(
-            f"clip {entry.id!r}: {path} has sha256 {digest[:16]}..., expected {entry.sha256[:16]}...; "
-            f"install the version that {manifest.name} was made from"
+            f"clip {entry.id!r}: {path} has {size} bytes, expected {entry.bytes}; "
+            + (f"install the version that {manifest.name} was made from" if entry.package else "build it again")
         )
     return Clip(
         id=entry.id,
@@ -120,15 +119,8 @@ def _clip(manifest: Path, entry: Entry) -> Clip:
         height=entry.height,
         width=entry.width,
         source=entry.source,
+        sha256=entry.sha256,
     )
-
-
-def _sha256(entry: Entry, path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise TokenBenchError(f"clip {entry.id!r}: {path}: {error.strerror}; make the file readable") from error
 
 
 def _package_file(entry: Entry) -> Path:

@@ -10,6 +10,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from tokenbench.errors import ClipError
+from tokenbench.files import sha256_of_file
 from tokenbench.media.frames_folder import probe_frames, read_frames
 from tokenbench.media.image import image_size, read_image
 from tokenbench.media.member import Member
@@ -33,6 +35,7 @@ class Clip:
         member: where `path` is an archive, the name of the clip's file in it (`tokenbench.media.member`).
         start, end: in seconds, where the clip is a cut of a longer video file: its frames are those whose time stamps,
             counted from the video's first, are in [start, end). An `end` of 0 is the video's.
+        sha256: that the file must have; empty where nothing is known of it.
         kind: a photograph is a clip of one frame and 0 frames a second.
         frames, fps, height, width: as displayed; 0 where not known yet (`probed` finds out), and `frames` stays 0
             where the container does not say. A folder of images does not know its `fps`: it must be given.
@@ -51,6 +54,7 @@ class Clip:
     member: str = ""
     start: float = 0.0
     end: float = 0.0
+    sha256: str = ""
 
     @property
     def content(self) -> Path | Member:
@@ -61,8 +65,10 @@ class Clip:
         """This clip with its size and rate as the file has them.
 
         Raises:
-            ClipError: the file cannot be read.
+            ClipError: the file cannot be read, or is another than the one that its digest tells of.
         """
+        if self.sha256:
+            self._refuse_another_file()
         if self.kind == "image":
             height, width = image_size(self.content)
             return replace(self, frames=1, fps=0.0, height=height, width=width)
@@ -84,6 +90,13 @@ class Clip:
             yield from read_frames(self.path, size, frames=frames)
         else:
             yield from read_chunks(self.content, size, frames=frames, start=self.start, end=self.end)
+
+    def _refuse_another_file(self) -> None:
+        if (found := sha256_of_file(self.path)) != self.sha256:
+            raise ClipError(
+                f"{self.path} has sha256 {found[:16]}..., its manifest says {self.sha256[:16]}...; put back the file "
+                "that the manifest was made for, or build the data set again"
+            )
 
 
 def chunk_frames(height: int, width: int) -> int:

@@ -52,7 +52,7 @@ class VideoEncoder:
         context.pix_fmt = settings.pixel_format
         context.framerate = rate
         context.time_base = 1 / rate
-        context.options = _repeatable(settings)
+        context.options = repeatable(settings.encoder, settings.options)
         self._context = context
         self._count = 0
 
@@ -127,10 +127,10 @@ class CodecRoundTrip:
             yield packet
 
 
-def _repeatable(settings: CodecSettings) -> dict[str, str]:
-    """The settings' options, and what the encoder needs besides to write the same bits in every run."""
-    options = dict(settings.options)
-    if settings.encoder == "libx264" and get_host_cpu_features().get("avx512f"):
+def repeatable(encoder: str, options: Mapping[str, str]) -> dict[str, str]:
+    """An encoder's options, and what it needs besides to write the same bits in every run."""
+    options = dict(options)
+    if encoder == "libx264" and get_host_cpu_features().get("avx512f"):
         # libx264's AVX-512 code gave other bits in 5 runs of 150, with one thread and the same frames; its AVX2 code
         # in none, and those that it gives are the usual ones (FFmpeg 8.1, measured on AMD Zen 5).
         options["x264-params"] = ":".join(filter(None, [options.get("x264-params"), "asm=avx2"]))

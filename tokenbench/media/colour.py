@@ -7,6 +7,7 @@ from typing import Any, cast
 import av
 import numpy as np
 from av.filter import Graph
+from av.filter.context import FilterContext
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
@@ -19,26 +20,34 @@ class ColourConverter:
     Matrix and range are those that a frame states, BT.601 limited where it states none. Chroma is interpolated
     bicubically. It is ffmpeg's own filter, and not PyAV's reformatter, which also looks at the chroma location and at
     interlacing: ffmpeg does not, and 10-bit, odd-sized and interlaced frames come out differently.
+
+    Args:
+        threads: of the filter; 0 takes one for each processor.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, threads: int = 0) -> None:
+        self._threads = threads
         self._key: tuple[object, ...] | None = None
         self._graph = Graph()
 
     def to_rgb(self, frame: VideoFrame) -> NDArray[np.uint8]:
         """A decoded frame as uint8 H x W x 3."""
-        return cast(NDArray[np.uint8], self._converted(frame, "rgb24").to_ndarray())
+        return cast(NDArray[np.uint8], self.converted(frame, "rgb24").to_ndarray())
 
     def from_rgb(self, image: NDArray[np.uint8], pixel_format: str) -> VideoFrame:
         """A uint8 H x W x 3 image in FFmpeg's pixel format of that name."""
-        rgb = VideoFrame.from_ndarray(cast(Any, np.ascontiguousarray(image)), format="rgb24")
-        return self._converted(rgb, pixel_format)
+        return self.converted(rgb_frame(image), pixel_format)
 
-    def _converted(self, frame: VideoFrame, pixel_format: str) -> VideoFrame:
+    def converted(self, frame: VideoFrame, pixel_format: str) -> VideoFrame:
+        """A frame in another of FFmpeg's pixel formats.
+
+        Raises:
+            ClipError: there is no way from the frame's own format to that one.
+        """
         key = (frame.format.name, frame.width, frame.height, frame.colorspace, frame.color_range, pixel_format)
         try:
             if key != self._key:
-                self._graph, self._key = _graph(frame, pixel_format), key
+                self._graph, self._key = _graph(frame, pixel_format, self._threads), key
             self._graph.vpush(frame)
             return self._graph.vpull()
         except av.error.FFmpegError as error:
@@ -46,6 +55,11 @@ class ColourConverter:
                 f"its colours ({frame.format.name}, matrix {frame.colorspace}, range {frame.color_range}) cannot be "
                 f"converted to {pixel_format}: {error.strerror}; re-encode the file"
             ) from error
+
+
+def rgb_frame(image: NDArray[np.uint8]) -> VideoFrame:
+    """A uint8 H x W x 3 image as a frame of the pixel format rgb24."""
+    return VideoFrame.from_ndarray(cast(Any, np.ascontiguousarray(image)), format="rgb24")
 
 
 def through_pixel_format(frames: NDArray[np.uint8], pixel_format: str) -> NDArray[np.uint8]:
@@ -60,10 +74,20 @@ def through_pixel_format(frames: NDArray[np.uint8], pixel_format: str) -> NDArra
     return np.stack(images) if images else frames
 
 
-def _graph(frame: VideoFrame, pixel_format: str) -> Graph:
+def _graph(frame: VideoFrame, pixel_format: str, threads: int) -> Graph:
     """A filter graph for frames of one kind: what the ffmpeg command builds for `-pix_fmt`."""
     graph = Graph()
-    source = graph.add(
+    graph.threads = threads
+    source = frame_source(graph, frame)
+    scale = graph.add("scale", flags="bicubic")
+    graph.link_nodes(source, scale, graph.add("format", pixel_format), graph.add("buffersink"))
+    graph.configure()
+    return graph
+
+
+def frame_source(graph: Graph, frame: VideoFrame) -> FilterContext:
+    """Where frames of one kind enter a graph."""
+    return graph.add(
         "buffer",
         video_size=f"{frame.width}x{frame.height}",
         pix_fmt=frame.format.name,
@@ -71,7 +95,3 @@ def _graph(frame: VideoFrame, pixel_format: str) -> Graph:
         range=str(int(frame.color_range)),
         time_base="1/1",
     )
-    scale = graph.add("scale", flags="bicubic")
-    graph.link_nodes(source, scale, graph.add("format", pixel_format), graph.add("buffersink"))
-    graph.configure()
-    return graph

@@ -35,9 +35,11 @@ class Member:
             ClipError: the archive is damaged or holds no such file.
         """
         if self.archive.suffix == ".tar":
-            from tokenbench.media.tar import read_member
-        elif self.archive.suffix == ".parquet":
-            from tokenbench.media.parquet import read_member
-        else:
-            raise ClipError(f"{self.archive}: neither a .tar nor a .parquet file; unpack it")
-        return read_member(self.archive, self.name)
+            from tokenbench.media import tar
+
+            return tar.read_member(self.archive, self.name)
+        if self.archive.suffix == ".parquet":
+            from tokenbench.media import parquet
+
+            return parquet.read_member(self.archive, self.name)
+        raise ClipError(f"{self.archive}: neither a .tar nor a .parquet file; unpack it")

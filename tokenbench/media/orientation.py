@@ -14,6 +14,9 @@ Matrix = tuple[int, int, int, int]
 
 IDENTITY: Matrix = (1, 0, 0, 1)
 
+# Clockwise degrees of a picture that is not mirrored.
+_DEGREES: dict[Matrix, int] = {IDENTITY: 0, (0, 1, -1, 0): 90, (-1, 0, 0, -1): 180, (0, -1, 1, 0): 270}
+
 # Less than this off a quarter turn is none (ffmpeg's rule, fftools/ffmpeg_filter.c).
 _ONE_DEGREE = np.sin(np.radians(1))
 
@@ -38,6 +41,13 @@ def display_matrix(frame: VideoFrame) -> Matrix | None:
     if (a == d == 0) == (b == c == 0):
         raise ClipError(f"its display matrix {values.tolist()} is no quarter turn; re-encode the file upright")
     return None if (a, b, c, d) == IDENTITY else (a, b, c, d)
+
+
+def turn_of(matrix: Matrix | None) -> tuple[int, bool]:
+    """Clockwise degrees that a player turns the picture by, and whether it first swaps left and right."""
+    a, b, c, d = matrix or IDENTITY
+    mirrored = a * d - b * c < 0
+    return _DEGREES[(-a, -b, c, d) if mirrored else (a, b, c, d)], mirrored
 
 
 def swaps_sides(matrix: Matrix | None) -> bool:

@@ -22,9 +22,13 @@ from numpy.typing import NDArray
 
 from tokenbench.errors import ClipError
 from tokenbench.media.colour import ColourConverter
+from tokenbench.media.limits import MOST_PIXELS, refuse_absurd_size
 from tokenbench.media.member import Member
-from tokenbench.media.orientation import display_matrix, orient, swaps_sides
+from tokenbench.media.orientation import display_matrix, orient, swaps_sides, turn_of
 from tokenbench.media.truncation import HEAD_BYTES, needed_bytes
+
+# While the file is probed, too, and for frames that become larger behind the header.
+_LIMITS = {"max_pixels": str(MOST_PIXELS)}
 
 # The time stamps of lists are rounded to milliseconds.
 _HALF_A_MILLISECOND = 0.0005
@@ -32,12 +36,20 @@ _HALF_A_MILLISECOND = 0.0005
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What a video's container says: `frames` is 0 where it does not say; sizes are as displayed."""
+    """What a video's container says.
+
+    Args:
+        frames: 0 where it does not say.
+        fps: average rate.
+        height, width: as displayed.
+        rotation: clockwise degrees by which frames are turned to be displayed.
+    """
 
     frames: int
     fps: float
     height: int
     width: int
+    rotation: int
 
 
 def probe_video(path: Path | Member, *, start: float = 0.0, end: float = 0.0) -> VideoInfo:
@@ -54,11 +66,12 @@ def probe_video(path: Path | Member, *, start: float = 0.0, end: float = 0.0) ->
     with open_video(path) as video:
         first = next(decoded(video, start, end))
         height, width = first.height, first.width
-        with _naming(path):
-            if swaps_sides(display_matrix(first)):
-                height, width = width, height
-        whole = not start and not end
-        return VideoInfo(video.stream.frames if whole else 0, float(_rate(video.stream)), height, width)
+        with naming(path):
+            matrix = display_matrix(first)
+        if swaps_sides(matrix):
+            height, width = width, height
+        frames = video.stream.frames if not start and not end else 0
+        return VideoInfo(frames, float(average_rate(video.stream)), height, width, turn_of(matrix)[0])
 
 
 def read_chunks(
@@ -99,7 +112,7 @@ def read_frames(path: Path | Member, *, start: float = 0.0, end: float = 0.0) ->
         colour = ColourConverter()
         shape, matrix = None, None
         for frame in decoded(video, start, end):
-            with _naming(path):
+            with naming(path):
                 image = colour.to_rgb(frame)
                 if shape is None:
                     # Asked once: in PyAV a frame that was asked for its side data outlives its last use.
@@ -119,16 +132,21 @@ class OpenVideo:
 
 
 @contextmanager
-def open_video(path: Path | Member) -> Iterator[OpenVideo]:
+def open_video(path: Path | Member, *, threads: int = 0) -> Iterator[OpenVideo]:
     """Open a file, or a file in an archive, for `decoded`.
 
+    Args:
+        path: a video file.
+        threads: of the decoder; 0 takes one for each processor.
+
     Raises:
-        ClipError: it cannot be opened, is cut short, or holds no video.
+        ClipError: it cannot be opened, is cut short, holds no video, or one of absurd size.
     """
     data = None if isinstance(path, Path) else path.read_bytes()
     try:
         # Named as a file: "take:2.mp4" alone would be FFmpeg's protocol "take". Titles may be in any encoding.
-        container: Any = av.open(f"file:{path}" if data is None else BytesIO(data), metadata_errors="replace")
+        name: Any = f"file:{path}" if data is None else BytesIO(data)
+        container: Any = av.open(name, options=_LIMITS, metadata_errors="replace")
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise _unreadable(path, error) from error
     with container:
@@ -138,7 +156,12 @@ def open_video(path: Path | Member) -> Iterator[OpenVideo]:
         decoder = streams[0].codec_context
         if decoder is None:
             raise ClipError(f"{path}: PyAV has no decoder for its video; re-encode the file, as H.264 for instance")
-        decoder.thread_type = "AUTO"
+        refuse_absurd_size(path, decoder.height, decoder.width)
+        if not decoder.height * decoder.width:
+            # FFmpeg forgets a size above its limit.
+            raise ClipError(f"{path}: declares no size of its frames, or more than {MOST_PIXELS:,} pixels; replace it")
+        decoder.options = _LIMITS
+        decoder.thread_type, decoder.thread_count = "AUTO", threads
         # Cut the left edge where the stream states it, and not at the next multiple of the memory's alignment.
         decoder.flags |= Flags.unaligned
         _refuse_cut_file(path, data, streams[0])
@@ -175,6 +198,20 @@ def decoded(video: OpenVideo, start: float = 0.0, end: float = 0.0) -> Iterator[
         raise ClipError(f"{video.path}: holds no video frame{where}; replace the file")
 
 
+def average_rate(stream: VideoStream) -> Fraction:
+    """Frames a second over the whole stream as the container states it, or the best guess; 0 where there is none."""
+    return stream.average_rate or stream.guessed_rate or stream.base_rate or Fraction(0)
+
+
+@contextmanager
+def naming(path: Path | Member) -> Iterator[None]:
+    """Puts the file's name in front of what is wrong with its frames."""
+    try:
+        yield
+    except ClipError as error:
+        raise ClipError(f"{path}: {error}") from error
+
+
 def _every(video: OpenVideo) -> Iterator[VideoFrame]:
     count, cut = 0, False
     try:
@@ -202,19 +239,6 @@ def _refuse_cut_file(path: Path | Member, data: bytes | None, stream: VideoStrea
     needed = needed_bytes(head, stream)
     if have < needed:
         raise ClipError(f"{path}: cut short, {have} bytes of {needed}; copy or download it again")
-
-
-@contextmanager
-def _naming(path: Path | Member) -> Iterator[None]:
-    """Puts the file's name in front of what is wrong with its frames."""
-    try:
-        yield
-    except ClipError as error:
-        raise ClipError(f"{path}: {error}") from error
-
-
-def _rate(stream: VideoStream) -> Fraction:
-    return stream.average_rate or stream.guessed_rate or stream.base_rate or Fraction(0)
 
 
 def _unreadable(path: Path | Member, error: Exception) -> ClipError:

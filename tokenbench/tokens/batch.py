@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tqdm import tqdm
 
-from tokenbench.errors import ClipError, OutputError, TokenBenchError
+from tokenbench.errors import OutputError, TokenBenchError
 
 Say = Callable[[str], None]
 
@@ -100,16 +99,3 @@ def work_through(title: str, jobs: Sequence[Job], work: Callable[[Job, Say], boo
             except TokenBenchError as error:
                 outcome.failed.append((job.name, str(error)))
                 progress.write(f"failed: {job.name}: {error}")
-
-
-def sha256_of_file(path: Path) -> str:
-    """SHA-256 of a file that is read, as 64 hexadecimal digits.
-
-    Raises:
-        ClipError: it cannot be read.
-    """
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise ClipError(f"{path}: cannot be read: {error.strerror or error}; check the file") from error

@@ -14,14 +14,14 @@ import torch
 
 from tokenbench.errors import ClipError, TokenBenchError
 from tokenbench.evaluation.windows import Compute
-from tokenbench.files import whole_file
+from tokenbench.files import sha256_of_file, whole_file
 from tokenbench.media.comment import read_comment
 from tokenbench.media.image import write_png
 from tokenbench.media.writer import VIDEO_SUFFIX, LosslessWriter, ViewingWriter
 from tokenbench.progress import FrameCounter
 from tokenbench.registry import load_tokenizer
 from tokenbench.tokenizer import Tokenizer
-from tokenbench.tokens.batch import Job, Outcome, Say, named_files, refuse_equal_targets, sha256_of_file, work_through
+from tokenbench.tokens.batch import Job, Outcome, Say, named_files, refuse_equal_targets, work_through
 from tokenbench.tokens.decode import detokenize_clip
 from tokenbench.tokens.files import TOKEN_SUFFIXES, TokenFile, open_tokens, read_header
 from tokenbench.tokens.header import Header, TokenizerSection

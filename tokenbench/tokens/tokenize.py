@@ -9,9 +9,10 @@ from pathlib import Path, PurePosixPath
 
 from tokenbench.datasets.folder import media_files, media_kind
 from tokenbench.errors import ClipError, TokenBenchError
+from tokenbench.files import sha256_of_file
 from tokenbench.media.clip import Clip
 from tokenbench.progress import FrameCounter
-from tokenbench.tokens.batch import Job, Outcome, Say, named_files, refuse_equal_targets, sha256_of_file, work_through
+from tokenbench.tokens.batch import Job, Outcome, Say, named_files, refuse_equal_targets, work_through
 from tokenbench.tokens.encode import Encoding, tokenize_clip
 from tokenbench.tokens.files import SAFETENSORS, read_header, write_tokens
 from tokenbench.tokens.header import Header

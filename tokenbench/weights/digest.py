@@ -6,20 +6,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from tokenbench.errors import TokenBenchError
-
-
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file, as 64 hexadecimal digits.
-
-    Raises:
-        TokenBenchError: the file is missing or cannot be read.
-    """
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise TokenBenchError(f"cannot read weights {path}: {error.strerror or error}; check the path") from error
+from tokenbench.files import sha256_of_file as sha256_of
 
 
 def sha256_of_files(paths: Sequence[Path]) -> str:

@@ -36,7 +36,7 @@ def _haar(name: str, compression: tuple[int, int, int], description: str) -> Car
             description=description,
             padding=Padding(frames=(frames, 1 % frames), size=(height, width)),
         ),
-        factory=f"tokenbench_baselines.haar:{'HaarVideo' if frames > 1 else 'HaarImage'}",
+        factory="tokenbench_baselines.haar:load",
     )
 
 

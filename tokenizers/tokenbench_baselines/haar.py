@@ -14,7 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tokenbench.tokenizer import BITS_PER_LATENT_VALUE, Tokenizer, TokenizerInfo, Tokens
+from tokenbench.tokenizer import TokenizerInfo
+from tokenbench_baselines.linear import LinearImage, LinearVideo
 
 # Kept coefficients as (colour, band along T, H, W). Colour 0 is luma. Band 0 is the mean. Along H and W band 1 tells
 # the two patches apart, 2 and 3 are the coarse differences inside them; along T band 1 is the coarse difference, 2
@@ -40,118 +41,11 @@ _COLOUR = torch.tensor([[1.0, 1.0, 1.0], [1.0, 0.0, -1.0], [-1.0, 2.0, -1.0]], d
 _COLOUR = _COLOUR / _COLOUR.norm(dim=1, keepdim=True)
 
 
-class HaarVideo(Tokenizer):
-    """16 coefficients for every 4 x 8 x 8 pixels; the first frame has a token of its own, as in Cosmos."""
-
-    def __init__(self, info: TokenizerInfo, *, device: torch.device, dtype: torch.dtype, **_: Any) -> None:
-        self.info = info
-        self._basis = haar_basis(info.compression).to(device, dtype)
-
-    def encode(self, video: Tensor) -> Tokens:
-        """B x 3 x T x H x W, T = 1 + 4 k, to float16 coefficients B x 16 x (1 + k) x H/8 x W/8."""
-        repeats = video[:, :, :1].expand(-1, -1, self.info.compression[0] - 1, -1, -1)
-        return self.encode_groups(torch.cat([repeats, video], dim=2))
-
-    def decode(self, tokens: Tokens) -> Tensor:
-        """The inverse, without the repeats of the first frame."""
-        return self.decode_groups(tokens)[:, :, self.info.compression[0] - 1 :]
-
-    def encode_groups(self, video: Tensor) -> Tokens:
-        """B x 3 x 4 k x H x W to B x 16 x k x H/8 x W/8."""
-        coefficients = _analyse(video, self._basis, self.info.compression).half()
-        return Tokens(coefficients, float(coefficients.numel() * BITS_PER_LATENT_VALUE))
-
-    def decode_groups(self, tokens: Tokens) -> Tensor:
-        """B x 16 x k x H/8 x W/8 to B x 3 x 4 k x H x W."""
-        return _synthesise(tokens.data.to(self._basis.dtype), self._basis, self.info.compression)
-
-    def encode_stream(self) -> HaarEncoder:
-        """Exact: the same as one pass over the whole clip."""
-        return HaarEncoder(self)
-
-    def decode_stream(self) -> HaarDecoder:
-        """Exact likewise."""
-        return HaarDecoder(self)
-
-    def stream(self, *, fps: float) -> HaarStream:
-        """Exact: the same as one pass over the whole clip."""
-        return HaarStream(self)
-
-
-class HaarEncoder:
-    """The first frame at once, then groups of four."""
-
-    def __init__(self, tokenizer: HaarVideo) -> None:
-        self._tokenizer = tokenizer
-        self._group = tokenizer.info.compression[0]
-        self._waiting: Tensor | None = None
-
-    def push(self, video: Tensor) -> Tensor:
-        """1 x 3 x T x H x W; gives the coefficients of all whole groups."""
-        if self._waiting is None:
-            self._waiting = video[:, :, :1].expand(-1, -1, self._group - 1, -1, -1)
-        frames = torch.cat([self._waiting, video], dim=2)
-        whole = frames.shape[2] - frames.shape[2] % self._group
-        self._waiting = frames[:, :, whole:]
-        return self._tokenizer.encode_groups(frames[:, :, :whole]).data
-
-    def flush(self) -> Tensor:
-        """Nothing: a clip is padded to whole groups."""
-        return torch.empty(1, 16, 0, 0, 0, dtype=torch.float16)
-
-
-class HaarDecoder:
-    """A group of frames for each token; the first gives one frame."""
-
-    def __init__(self, tokenizer: HaarVideo) -> None:
-        self._tokenizer = tokenizer
-        self._repeats = tokenizer.info.compression[0] - 1
-
-    def push(self, tokens: Tensor) -> Tensor:
-        """1 x 16 x t x h x w; gives their frames."""
-        repeats, self._repeats = self._repeats, 0
-        return self._tokenizer.decode_groups(Tokens(tokens, None))[:, :, repeats:]
-
-    def flush(self) -> Tensor:
-        """No frame waits."""
-        return torch.empty(1, 3, 0, 0, 0)
-
-
-class HaarStream:
-    """Both, one after the other."""
-
-    def __init__(self, tokenizer: HaarVideo) -> None:
-        self._encoder = tokenizer.encode_stream()
-        self._decoder = tokenizer.decode_stream()
-        self.bits = 0.0
-
-    def push(self, video: Tensor) -> Tensor:
-        """1 x 3 x T x H x W; gives all whole groups."""
-        tokens = self._encoder.push(video)
-        self.bits += float(tokens.numel() * BITS_PER_LATENT_VALUE)
-        return self._decoder.push(tokens) if tokens.shape[2] else video[:, :, :0]
-
-    def flush(self) -> Tensor:
-        """Nothing waits."""
-        return self._decoder.flush()
-
-
-class HaarImage(Tokenizer):
-    """16 coefficients for every 8 x 8 pixels of a picture."""
-
-    def __init__(self, info: TokenizerInfo, *, device: torch.device, dtype: torch.dtype, **_: Any) -> None:
-        self.info = info
-        self._basis = haar_basis(info.compression).to(device, dtype)
-
-    def encode(self, video: Tensor) -> Tokens:
-        """B x 3 x H x W to float16 coefficients B x 16 x H/8 x W/8."""
-        coefficients = _analyse(video.unsqueeze(2), self._basis, self.info.compression).squeeze(2).half()
-        return Tokens(coefficients, float(coefficients.numel() * BITS_PER_LATENT_VALUE))
-
-    def decode(self, tokens: Tokens) -> Tensor:
-        """The inverse."""
-        coefficients = tokens.data.to(self._basis.dtype).unsqueeze(2)
-        return _synthesise(coefficients, self._basis, self.info.compression).squeeze(2)
+def load(info: TokenizerInfo, *, device: torch.device, dtype: torch.dtype, **_: Any) -> LinearVideo | LinearImage:
+    """The tokenizer of a card."""
+    basis = haar_basis(info.compression).to(device, dtype)
+    made = LinearVideo if info.compression[0] > 1 else LinearImage
+    return made(info, basis, torch.zeros(basis.shape[1], device=device, dtype=dtype))
 
 
 @cache
@@ -174,21 +68,3 @@ def _haar_matrix(size: int) -> Tensor:
         mean, difference = torch.tensor([[[1.0, 1.0]], [[1.0, -1.0]]], dtype=torch.float64)
         matrix = torch.cat([torch.kron(matrix, mean), torch.kron(finer, difference)]) / 2**0.5
     return matrix
-
-
-def _analyse(video: Tensor, basis: Tensor, compression: tuple[int, int, int]) -> Tensor:
-    """B x 3 x T x H x W to B x 16 x T/t x H/h x W/w."""
-    batch, colours, frames, height, width = video.shape
-    t, h, w = compression
-    cells = video.reshape(batch, colours, frames // t, t, height // h, h, width // w, w)
-    patches = cells.permute(0, 2, 4, 6, 3, 5, 7, 1).flatten(4)
-    return (patches @ basis.T).permute(0, 4, 1, 2, 3)
-
-
-def _synthesise(coefficients: Tensor, basis: Tensor, compression: tuple[int, int, int]) -> Tensor:
-    """The transpose of `_analyse`."""
-    batch, _, frames, height, width = coefficients.shape
-    t, h, w = compression
-    patches = (coefficients.permute(0, 2, 3, 4, 1) @ basis).unflatten(-1, (t, h, w, 3))
-    cells = patches.permute(0, 7, 1, 4, 2, 5, 3, 6)
-    return cells.reshape(batch, 3, frames * t, height * h, width * w)

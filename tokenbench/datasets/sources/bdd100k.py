@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from tokenbench.datasets.sources.found import Found, refuse_missing
-from tokenbench.datasets.sources.source import Source
+from tokenbench.datasets.sources.source import Match, Source
 from tokenbench.datasets.walk import walk
 from tokenbench.errors import TokenBenchError
 from tokenbench.media.clip import Clip
 
 EXPECTED = 100_000
 
-# Prefix of the ride, suffix of the clip.
-_NAME = re.compile(r"([0-9a-f]{8}-[0-9a-f]{8})\.mov", re.IGNORECASE)
+# Prefix of the ride, suffix of the clip. Users remux the archives' .mov files to .mp4.
+_NAME = re.compile(r"([0-9a-f]{8}-[0-9a-f]{8})\.(?:mov|mp4)", re.IGNORECASE)
 _PHOTOGRAPH = re.compile(r"[0-9a-f]{8}-[0-9a-f]{8}\.jpg", re.IGNORECASE)
 
 
@@ -41,8 +42,18 @@ def find(root: Path) -> Found:
         raise TokenBenchError(
             f"{root}: {what}: there is no file such as 0000f77c-6257be58.mov; give the folder of the unpacked videos"
         )
-    clips = tuple(Clip(id=name, domain="bdd100k", path=found[name], kind="video") for name in sorted(found))
+    clips = tuple(
+        Clip(id=name, domain="bdd100k", path=found[name], kind="video", source=name.partition("-")[0])
+        for name in sorted(found)
+    )
     return Found(name="bdd100k", clips=clips, expected=EXPECTED)
+
+
+def match(found: Found, entries: Sequence[str]) -> list[Match]:
+    """Entries such as "0114bdd0-f317da84.mov", whatever the split and the suffix."""
+    clips = {clip.id: clip for clip in found.clips}
+    stems = [entry.rpartition(".")[0].lower() for entry in entries]
+    return [Match(entry, (clips[stem],) if stem in clips else ()) for entry, stem in zip(entries, stems, strict=True)]
 
 
 SOURCE = Source(
@@ -52,4 +63,5 @@ SOURCE = Source(
     license="own licence of the University of California (education, research, not for profit)",
     find=find,
     section="BDD100K",
+    match=match,
 )

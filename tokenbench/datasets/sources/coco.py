@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tokenbench.datasets.sources.found import Found, first_folder, refuse_missing
 from tokenbench.datasets.sources.source import Source
+from tokenbench.datasets.sources.tables import table_clips
 from tokenbench.errors import TokenBenchError
 from tokenbench.media.clip import Clip
 
@@ -20,7 +21,7 @@ def find(root: Path) -> Found:
     """The photographs under a folder, by their number.
 
     Args:
-        root: `val2017`, or a folder that holds it, alone or under `images` or `coco/images`.
+        root: `val2017`, a folder that holds it, alone or under `images` or `coco/images`, or one with parquet tables.
 
     Raises:
         TokenBenchError: the folder holds no photographs of the set, or those of another of COCO's sets.
@@ -38,6 +39,7 @@ def find(root: Path) -> Found:
             f"{folder}: holds {len(clips)} photographs, and val2017 has {EXPECTED}: it looks like train2017 or "
             "test2017; give val2017"
         )
+    clips = clips or table_clips(root, _NAME, "coco")
     if not clips:
         other = "COCO's val2014" if any(name.startswith("COCO_val2014_") for name in names) else "no val2017 of COCO"
         raise TokenBenchError(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tokenbench.datasets.sources.found import Found, first_folder, refuse_missing
 from tokenbench.datasets.sources.source import Source
+from tokenbench.datasets.sources.tables import table_clips
 from tokenbench.errors import TokenBenchError
 from tokenbench.media.clip import Clip
 
@@ -23,7 +24,8 @@ def find(root: Path) -> Found:
     """The photographs under a folder, by their number, which is their order in every layout.
 
     Args:
-        root: a flat folder, one with a folder a class, `ILSVRC` of the competition site, or a folder that holds `val`.
+        root: a flat folder, one with a folder a class, `ILSVRC` of the competition site, a folder that holds `val`, or
+            one with parquet tables of the Hugging Face hub.
 
     Raises:
         TokenBenchError: the folder holds no photographs of the set, or two of one number.
@@ -36,16 +38,14 @@ def find(root: Path) -> Found:
             other = found.setdefault(match[1], path)
             if other != path:
                 raise TokenBenchError(f"{folder}: {other} and {path} have the same number; remove one of them")
-    if not found:
-        raise TokenBenchError(f"{folder}: looks like no ImageNet val: {_what_is_wrong(folder)}")
     clips = tuple(Clip(id=key, domain="imagenet", path=found[key], kind="image") for key in sorted(found))
+    clips = clips or table_clips(root, _NAME, "imagenet")
+    if not clips:
+        raise TokenBenchError(
+            f"{folder}: looks like no ImageNet val: there is no file such as ILSVRC2012_val_00000001.JPEG; unpack "
+            "ILSVRC2012_img_val.tar and give its folder, or give the folder of its parquet tables"
+        )
     return Found(name="imagenet-val", clips=clips, expected=EXPECTED)
-
-
-def _what_is_wrong(folder: Path) -> str:
-    if (parquet := next(folder.rglob("*.parquet"), None)) is not None:
-        return f"{parquet.name} is a parquet file; write its images to files under their own names first"
-    return "there is no file such as ILSVRC2012_val_00000001.JPEG; unpack ILSVRC2012_img_val.tar and give its folder"
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from pool_support import die_of_three, sleep, square
+
+from tokenbench.datasets.building.pool import WorkerDied, run_tasks
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_every_task_is_done_once(workers: int) -> None:
+    done = list(run_tasks(square, range(20), workers))
+    assert sorted(done) == [(number, number * number) for number in range(20)]
+
+
+def test_only_the_task_that_kills_its_worker_has_no_result() -> None:
+    done = dict(run_tasks(die_of_three, range(8), 2))
+    assert isinstance(done.pop(3), WorkerDied)
+    assert done == {number: number for number in range(8) if number != 3}
+
+
+def test_leaving_early_stops_what_is_under_way(tmp_path: Path) -> None:
+    started = time.monotonic()
+    begun = [tmp_path / "a", tmp_path / "b"]
+    work = run_tasks(sleep, begun, 2)
+
+    def interrupt(*_: object) -> None:
+        if not all(path.exists() for path in begun):
+            signal.alarm(1)
+            return
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.alarm(1)
+    with pytest.raises(KeyboardInterrupt):
+        next(work)
+    signal.signal(signal.SIGALRM, before)
+    # The tasks themselves would take ten minutes.
+    assert time.monotonic() - started < 300

@@ -1,0 +1,1 @@
+"""Building a benchmark: from raw data sets to prepared clips, by a protocol."""

@@ -1,0 +1,181 @@
+"""Build one data set into a folder: choose clips, prepare them side by side, and write the manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from tokenbench.datasets.building.manifest import BuiltScene, write_build
+from tokenbench.datasets.building.names import refuse_equal_stems
+from tokenbench.datasets.building.plan import SetPlan
+from tokenbench.datasets.building.pool import WorkerDied, run_tasks
+from tokenbench.datasets.building.protocol import BuildProtocol
+from tokenbench.datasets.building.records import Record
+from tokenbench.datasets.building.task import Failed, Task, build_clip
+from tokenbench.datasets.sources.source import Scene
+from tokenbench.errors import OutputError, TokenBenchError
+from tokenbench.files import cannot_write
+from tokenbench.media.clip import Clip
+
+# Everything that a build keeps for itself lies here, in its folder.
+STATE = ".build"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetOutcome:
+    """What came of a data set.
+
+    Args:
+        built: clips that are there now.
+        wanted: clips or entries that should be.
+        missing: entries of a list without a file.
+        failed: clip -> why it could not be built.
+        refused: clip -> why screening refused it.
+        replaced: reserves among the scenes that were built.
+    """
+
+    built: int
+    wanted: int
+    missing: Sequence[str]
+    failed: dict[str, str]
+    refused: dict[str, str]
+    replaced: int
+
+    @property
+    def complete(self) -> bool:
+        """Whether the set is what the protocol asks for."""
+        return not self.missing and self.built >= self.wanted
+
+    def summary(self) -> str:
+        """In one line."""
+        numbers = {
+            "not in the folder": len(self.missing),
+            "failed": len(self.failed),
+            "screened out": len(self.refused),
+            "replaced by reserves": self.replaced,
+        }
+        rest = "".join(f", {number} {what}" for what, number in numbers.items() if number)
+        return f"{self.built} of {self.wanted} clips{rest}"
+
+
+@contextmanager
+def locked(out: Path) -> Iterator[None]:
+    """A folder that only this build writes to.
+
+    Raises:
+        TokenBenchError: another build does.
+        OutputError: the folder cannot be written.
+    """
+    lock = FileLock(out / STATE / "lock")
+    try:
+        (out / STATE).mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise TokenBenchError(f"{out}: another build is writing there; wait for it or choose another --out") from error
+    except OSError as error:
+        raise cannot_write(out, error) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def build_set(
+    plan: SetPlan, protocol: BuildProtocol, out: Path, workers: int, on_clip: Callable[[Clip, str], None]
+) -> SetOutcome:
+    """Build what is missing or changed of a set, and write its manifest.
+
+    Scenes that fail or are refused are replaced by the next reserves in rounds, so that the result does not depend on
+    which worker is done first.
+
+    Args:
+        plan: of the set.
+        protocol: what is done to each clip.
+        out: folder of the whole build.
+        workers: processes.
+        on_clip: called for every clip that is done, with what went wrong, or nothing.
+
+    Raises:
+        OutputError: results cannot be written; what is done is kept.
+    """
+    name, selection = plan.name, plan.selection
+    refuse_equal_stems(clip.id for scene in selection.scenes for clip in scene)
+    folder, records = out / name, out / STATE / name
+    _remove_unfinished(folder, records)
+    rules = protocol.rules(plan.source.name)
+    waiting = iter(selection.scenes)
+    reserves = {scene[0].id for scene in selection.scenes[selection.wanted :]}
+    accepted: list[BuiltScene] = []
+    failed: dict[str, str] = {}
+    refused: dict[str, str] = {}
+    scores: dict[str, Record] = {}
+    while batch := list(islice(waiting, max(0, selection.wanted - len(accepted)))):
+        tasks = [
+            Task(
+                clip=clip,
+                folder=folder,
+                records=records,
+                video=protocol.video,
+                images=protocol.images,
+                screening=rules.screening if selection.chosen == "random" else {},
+            )
+            for scene in batch
+            for clip in scene
+        ]
+        done: dict[str, Record] = {}
+        for task, result in run_tasks(build_clip, tasks, min(workers, len(tasks))):
+            trouble = _trouble(task.clip, result)
+            if isinstance(result, Record):
+                scores[task.clip.id] = result
+            if trouble:
+                (refused if isinstance(result, Record) else failed)[task.clip.id] = trouble
+            elif isinstance(result, Record):
+                done[task.clip.id] = result
+            on_clip(task.clip, trouble)
+        accepted += [_built(scene, done) for scene in batch if all(clip.id in done for clip in scene)]
+    if accepted:
+        write_build(plan, protocol, out, accepted, failed=failed, refused=refused, scores=scores)
+        _remove_others(folder, records, {record.file for scene in accepted for _, record in scene})
+    return SetOutcome(
+        built=sum(map(len, accepted)),
+        wanted=plan.wanted_clips,
+        missing=selection.missing,
+        failed=failed,
+        refused=refused,
+        replaced=sum(scene[0][0].id in reserves for scene in accepted),
+    )
+
+
+def _built(scene: Scene, done: dict[str, Record]) -> BuiltScene:
+    return [(clip, done[clip.id]) for clip in scene]
+
+
+def _trouble(clip: Clip, result: Record | Failed | WorkerDied) -> str:
+    """Why a clip is not there; nothing where it is."""
+    if isinstance(result, WorkerDied):
+        return f"{clip.content}: its worker process died, for lack of memory perhaps; run fewer --workers"
+    if isinstance(result, Failed):
+        if result.fatal:
+            raise OutputError(result.error)
+        return result.error
+    return "; ".join(result.reasons)
+
+
+def _remove_unfinished(*folders: Path) -> None:
+    """Temporary files of a build that was killed; no other build writes there, for the folder is locked."""
+    for folder in folders:
+        for path in folder.glob(".*") if folder.is_dir() else ():
+            path.unlink()
+
+
+def _remove_others(folder: Path, records: Path, wanted: set[str]) -> None:
+    """Clips that an earlier build made and this one does not want, so that folder and manifest agree."""
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if path.name not in wanted and (record := records / f"{path.stem}.json").is_file():
+            path.unlink()
+            record.unlink()
