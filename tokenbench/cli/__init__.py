@@ -28,6 +28,7 @@ _COMMANDS = {
     "build-dataset": ("tokenbench.cli.build_dataset", "Build benchmark clips from raw data sets on disk."),
     "verify": ("tokenbench.cli.verify", "Check a built folder against its manifests."),
     "review": ("tokenbench.cli.review", "Look at the clips of a build on a local web page; keep or drop them."),
+    "train": ("tokenbench.cli.train", "Train a tokenizer by a recipe."),
     "list": ("tokenbench.cli.list", "Show what there is: tokenizers, data sets, metrics, protocols."),
     "weights": (
         "tokenbench.cli.weights",

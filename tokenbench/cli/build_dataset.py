@@ -98,5 +98,6 @@ def command(
         click.echo(f"{plan.name}: {outcome.summary()}")
         for entry in outcome.missing:
             click.echo(f"missing: {plain(entry)}", err=True)
-    click.echo(f"written to {out}; score it with 'tokenbench eval --dataset {out} --tokenizer NAME'")
+    if any(outcome.built for outcome in outcomes):
+        click.echo(f"written to {out}; score it with 'tokenbench eval --dataset {out} --tokenizer NAME'")
     return 0 if complete else 1

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from tokenbench.datasets.building.manifest import BuiltScene, write_build
+from tokenbench.datasets.building.manifest import BuiltScene, write_build, write_screening
 from tokenbench.datasets.building.names import refuse_equal_stems
 from tokenbench.datasets.building.plan import SetPlan
 from tokenbench.datasets.building.pool import WorkerDied, run_tasks
@@ -113,7 +113,7 @@ def build_set(
     accepted: list[BuiltScene] = []
     failed: dict[str, str] = {}
     refused: dict[str, str] = {}
-    scores: dict[str, Record] = {}
+    finished: dict[str, Record] = {}
     while batch := list(islice(waiting, max(0, selection.wanted - len(accepted)))):
         tasks = [
             Task(
@@ -127,19 +127,19 @@ def build_set(
             for scene in batch
             for clip in scene
         ]
-        done: dict[str, Record] = {}
         for task, result in run_tasks(build_clip, tasks, min(workers, len(tasks))):
             trouble = _trouble(task.clip, result)
             if isinstance(result, Record):
-                scores[task.clip.id] = result
+                finished[task.clip.id] = result
             if trouble:
                 (refused if isinstance(result, Record) else failed)[task.clip.id] = trouble
-            elif isinstance(result, Record):
-                done[task.clip.id] = result
             on_clip(task.clip, trouble)
-        accepted += [_built(scene, done) for scene in batch if all(clip.id in done for clip in scene)]
+        accepted += [
+            _built(scene, finished) for scene in batch if not any(clip.id in failed | refused for clip in scene)
+        ]
+    write_screening(plan, out, finished)
     if accepted:
-        write_build(plan, protocol, out, accepted, failed=failed, refused=refused, scores=scores)
+        write_build(plan, protocol, out, accepted, failed=failed, refused=refused)
         _remove_others(folder, records, {record.file for scene in accepted for _, record in scene})
     return SetOutcome(
         built=sum(map(len, accepted)),
@@ -151,8 +151,8 @@ def build_set(
     )
 
 
-def _built(scene: Scene, done: dict[str, Record]) -> BuiltScene:
-    return [(clip, done[clip.id]) for clip in scene]
+def _built(scene: Scene, finished: dict[str, Record]) -> BuiltScene:
+    return [(clip, finished[clip.id]) for clip in scene]
 
 
 def _trouble(clip: Clip, result: Record | Failed | WorkerDied) -> str:

@@ -32,11 +32,10 @@ def write_build(
     *,
     failed: Mapping[str, str],
     refused: Mapping[str, str],
-    scores: Mapping[str, Record],
 ) -> None:
-    """Write OUT/<set>.toml, and OUT/screening/<set>.json where clips were screened.
+    """Write OUT/<set>.toml.
 
-    Nothing in them depends on the time, the machine's folders or the number of workers.
+    Nothing in it depends on the time, the machine's folders or the number of workers.
 
     Args:
         plan: of the set.
@@ -45,7 +44,6 @@ def write_build(
         built: scenes that are there.
         failed: clip -> why it could not be built.
         refused: clip -> why screening refused it.
-        scores: clip -> its record, where it was screened.
 
     Raises:
         OutputError: it cannot be written.
@@ -60,13 +58,26 @@ def write_build(
         "clips": [_clip(plan, clip, record) for clip, record in clips],
     }
     write_text(out / f"{plan.name}.toml", tomli_w.dumps(_plain(table)))
-    screened = {
+
+
+def write_screening(plan: SetPlan, out: Path, screened: Mapping[str, Record]) -> None:
+    """Write OUT/screening/<set>.json, where clips were screened: their scores, and why some were refused.
+
+    Args:
+        plan: of the set.
+        out: folder of the build.
+        screened: clip -> its record.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    table = {
         id_: {"scores": dict(record.scores), "reasons": list(record.reasons)}
-        for id_, record in sorted(scores.items())
+        for id_, record in sorted(screened.items())
         if record.scores
     }
-    if screened:
-        write_text(out / SCREENING / f"{plan.name}.json", json.dumps(screened, indent=1) + "\n")
+    if table:
+        write_text(out / SCREENING / f"{plan.name}.json", json.dumps(table, indent=1) + "\n")
 
 
 def _build(

@@ -17,7 +17,7 @@ from tokenbench.datasets.building.preparation import Preparation, is_resized, pr
 from tokenbench.errors import ClipError
 from tokenbench.files import whole_file
 from tokenbench.media.clip import Clip
-from tokenbench.media.orientation import IDENTITY, Matrix, display_matrix, swaps_sides
+from tokenbench.media.orientation import Matrix, display_matrix, swaps_sides, turn_of
 from tokenbench.media.reshape import Shape, is_rgb, nearest_plain_format, reshaper
 from tokenbench.media.stored import stored_as
 from tokenbench.media.video import naming
@@ -25,9 +25,6 @@ from tokenbench.media.writer import FrameWriter
 
 # A worker's share of the processors: the pool of workers takes the others.
 _THREADS = 1
-
-# Clockwise degrees by the display matrix of a picture that is not mirrored.
-_DEGREES: dict[Matrix, int] = {IDENTITY: 0, (0, 1, -1, 0): 90, (-1, 0, 0, -1): 180, (0, -1, 1, 0): 270}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,14 +188,13 @@ def _shown(frame: VideoFrame, matrix: Matrix | None) -> tuple[int, int]:
 def _described(source: OpenedClip, matrix: Matrix | None) -> SourceVideo:
     frame = source.first
     height, width = _shown(frame, matrix)
-    a, b, c, d = matrix or IDENTITY
-    mirrored = a * d - b * c < 0
+    rotation, mirrored = turn_of(matrix)
     return SourceVideo(
         coded_height=frame.height,
         coded_width=frame.width,
         shown_height=height,
         shown_width=width,
-        rotation=_DEGREES[(-a, -b, c, d) if mirrored else (a, b, c, d)],
+        rotation=rotation,
         mirrored=mirrored,
         sample_aspect_ratio=str(source.aspect),
         base_rate=str(source.base),
