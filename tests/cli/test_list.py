@@ -56,3 +56,27 @@ def test_a_strangers_installed_plug_in_is_found(tmp_path: Path, folder: Path) ->
     command = [sys.executable, "-c", code, "eval", "--tokenizer", "negative", "--dataset", str(folder), "--out", "run"]
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
     assert json.loads((tmp_path / "run/result.json").read_text())["metrics"]["psnr"]["value"] > 180
+
+
+def test_every_clip_of_a_data_set_is_described(folder: Path, tokenbench: Command) -> None:
+    (folder / "broken.mp4").write_bytes(b"")
+    outcome = tokenbench("list", "clips", folder)
+    assert outcome.code == 0
+    assert [line.split("\t")[0] for line in outcome.out.splitlines()] == [
+        "id",
+        "broken.mp4",
+        "even.mkv",
+        "odd.mkv",
+        "photo.png",
+    ]
+    outcome = tokenbench("list", "clips", folder, "--probe")
+    assert outcome.code == 1
+    assert "failed: broken.mp4: " in outcome.err
+    assert outcome.out.splitlines()[1:] == [
+        "even.mkv\tclips\t-\t?\t25\t80x64\t0",
+        "odd.mkv\tclips\t-\t?\t25\t93x67\t0",
+        "photo.png\tclips\t-\t1\t0\t102x77\t0",
+    ]
+    outcome = tokenbench("list", "clips", f"folder:{folder}", "--probe", "--json", "--limit", 2)
+    (line,) = outcome.out.splitlines()
+    assert json.loads(line)["height"] == 64

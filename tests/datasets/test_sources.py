@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
@@ -132,6 +134,18 @@ def test_coco_in_every_place(tmp_path: Path, place: str) -> None:
     assert [clip.probed().height for clip in dataset.clips] == [65, 66, 67, 68, 97]
 
 
+def test_coco_in_a_table_is_the_same(tmp_path: Path) -> None:
+    for number, kind in enumerate(PICTURES):
+        write_picture(tmp_path / "val2017" / f"{139 + number:012d}.jpg", kind, number)
+    files = sorted((tmp_path / "val2017").iterdir())
+    (tmp_path / "tables").mkdir()
+    images = [{"bytes": path.read_bytes(), "path": f"val2017/{path.name}"} for path in files]
+    pq.write_table(pa.table({"image": images}), tmp_path / "tables/val.parquet")
+    one, other = (open_dataset(f"coco:{tmp_path / name}").clips for name in ("val2017", "tables"))
+    assert [clip.id for clip in one] == [clip.id for clip in other]
+    assert all((next(a.chunks(1)) == next(b.chunks(1))).all() for a, b in zip(one, other, strict=True))
+
+
 LAYOUTS = {
     "flat": "ILSVRC2012_val_{0:08d}.JPEG",
     "flat in val": "val/ILSVRC2012_val_{0:08d}.JPEG",
@@ -148,6 +162,15 @@ def test_imagenet_has_the_same_clips_in_every_layout(tmp_path: Path) -> None:
             write_picture(tmp_path / layout / name.format(number + 1, 9 - number), kind, number)
         dataset = open_dataset(f"imagenet:{tmp_path / layout}")
         seen.append([(clip.id, next(clip.chunks(1)).tobytes()) for clip in dataset.clips])
+    flat = sorted((tmp_path / "flat").iterdir())
+    tables = tmp_path / "parquet/data"
+    tables.mkdir(parents=True)
+    for part in range(2):
+        images = [{"bytes": path.read_bytes(), "path": path.name} for path in flat[part::2]]
+        pq.write_table(pa.table({"image": images}), tables / f"validation-0000{part}-of-00002.parquet")
+    (tables / "train-00000-of-00294.parquet").write_bytes(b"never opened")
+    clips = open_dataset(f"imagenet:{tmp_path / 'parquet'}").clips
+    seen.append([(clip.id, next(clip.chunks(1)).tobytes()) for clip in clips])
     assert [key for key, _ in seen[0]] == [f"{number:08d}" for number in range(1, 6)]
     assert all(clips == seen[0] for clips in seen)
 
@@ -192,6 +215,49 @@ def test_bridge_is_found_in_both_archives_and_in_the_order_of_its_numbers(
     assert tokenbench("eval", "--tokenizer", "identity", "--dataset", f"bridge:{linked}", "--out", out).code == 0
 
 
+def test_what_holds_no_trajectory_is_reported_and_not_renumbered(
+    tmp_path: Path, carphone: NDArray[np.uint8], tokenbench: Command
+) -> None:
+    session = tmp_path / "bridge_data_v2/desk/stack/00/2023-03-15_13-35-31/raw/traj_group0"
+    for number in range(4):
+        folder = session / f"traj{number}" / "images0"
+        folder.mkdir(parents=True)
+        for frame in range(3):
+            Image.fromarray(carphone[frame, :48, :64]).save(folder / f"im_{frame}.jpg")
+    (session / "traj0/images0/im_1.jpg").unlink()
+    for path in (session / "traj1/images0").iterdir():
+        path.unlink()
+    (session / "traj2/images0").rename(session / "traj2/lmdb")
+    found = SOURCES["bridge"].find(tmp_path)
+    place = "desk/stack/00/2023-03-15_13-35-31/raw/traj_group0"
+    assert found.skipped == (f"{place}/traj1: images0 is empty", f"{place}/traj2: lmdb")
+    assert [clip.id for clip in found.clips] == [f"{place}/traj0", f"{place}/traj3"]
+    out = tmp_path / "out"
+    outcome = tokenbench("build-dataset", f"bridge:{tmp_path}", "--protocol", "native", "--out", out, "--workers", 1)
+    assert f"bridge: {place}/traj2: lmdb" in outcome.err
+    assert "frame 1 is missing before im_2.jpg" in outcome.err
+    assert "bridge: 1 of 100 clips, 1 failed" in outcome.out
+
+
+def test_ready_videos_of_trajectories_are_read_at_their_own_rate(tmp_path: Path, carphone: NDArray[np.uint8]) -> None:
+    trajectory = "bridge_data_v2/desk/stack/00/2023-03-15_13-35-31/raw/traj_group0/traj3"
+    write_video(tmp_path / "a.mkv", carphone[:6, :48, :64], 10.0).rename(tmp_path / "a.mp4")
+    for name in (
+        f"{trajectory}/images0.mp4",
+        f"{trajectory.replace('traj3', 'traj4').replace('/', '__')}__images0.mp4",
+    ):
+        (tmp_path / "raw" / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(tmp_path / "a.mp4", tmp_path / "raw" / name)
+    clips = open_dataset(f"bridge:{tmp_path / 'raw'}").clips
+    assert len(clips) == 2
+    assert [clip.probed().fps for clip in clips] == [10.0, 10.0]
+    match = SOURCES["bridge"].match
+    assert match is not None
+    entries = [f"{trajectory.replace('traj3', name)}/images0" for name in ("traj3", "traj4", "traj5")]
+    matches = match(SOURCES["bridge"].find(tmp_path / "raw"), entries)
+    assert [len(found.clips) for found in matches] == [1, 1, 0]
+
+
 def test_bdd_is_found_in_every_layout(tmp_path: Path, carphone: NDArray[np.uint8], tokenbench: Command) -> None:
     names = ("0000f77c-6257be58", "cabc30fc-e7726578")
     layouts = (
@@ -199,6 +265,7 @@ def test_bdd_is_found_in_every_layout(tmp_path: Path, carphone: NDArray[np.uint8
         ("bdd100k/videos/100k/train/{}.mov", "bdd100k/videos/100k/test/{}.mov"),
         ("bdd100k_videos_train_00/bdd100k/videos/train/{}.mov", "bdd100k_videos_val_03/bdd100k/videos/val/{}.mov"),
         ("{}.mov", "{}.MOV"),
+        ("remuxed/{}.mp4", "remuxed/{}.mov"),
     )
     video = write_video(tmp_path / "video.mkv", carphone[:6, :64, :96])
     for number, layout in enumerate(layouts):
