@@ -17,7 +17,8 @@ needs_the_list = pytest.mark.skipif(not PUBLISHED.is_file(), reason="the publish
 Command = Callable[..., Outcome]
 
 PANDA = (
-    "-TfD4eKDfbI,https://www.youtube.com/watch?v=-TfD4eKDfbI,\"[('00:02:28.715', '00:02:35.522')]\",\"['a, b']\",['0.4'],"
+    "-TfD4eKDfbI,https://www.youtube.com/watch?v=-TfD4eKDfbI,"
+    "\"[('00:02:28.715', '00:02:35.522')]\",\"['a, b']\",['0.4'],"
     "['desirable'],\"['0:00:00.000', '0:00:06.773']\""
 )
 
