@@ -54,6 +54,35 @@ def write_text(path: Path, text: str) -> None:
     write_bytes(path, text.encode())
 
 
+@contextmanager
+def locked(lock: Path, busy: str) -> Iterator[None]:
+    """A folder that nobody else writes to, told by a lock file in it; the folder is made where it is missing.
+
+    Args:
+        lock: the file.
+        busy: what is wrong when another process holds it, and what to do.
+
+    Raises:
+        TokenBenchError: another process holds it.
+        OutputError: the folder cannot be written.
+    """
+    # Only commands that write need it.
+    from filelock import FileLock, Timeout
+
+    held = FileLock(lock)
+    try:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        held.acquire(timeout=0)
+    except Timeout as error:
+        raise TokenBenchError(busy) from error
+    except OSError as error:
+        raise cannot_write(lock.parent, error) from error
+    try:
+        yield
+    finally:
+        held.release()
+
+
 def sha256_of_file(path: Path) -> str:
     """SHA-256 of a file, as 64 hexadecimal digits.
 

@@ -51,12 +51,13 @@ def command(
     from tqdm import tqdm
 
     from tokenbench.cli.show import plain, table
-    from tokenbench.datasets.building.build import build_set, locked
+    from tokenbench.datasets.building.build import STATE, build_set
     from tokenbench.datasets.building.estimate import estimate
     from tokenbench.datasets.building.plan import parse_set, plan_set, refuse_equal_names
     from tokenbench.datasets.building.protocol import read_protocol
     from tokenbench.datasets.official_list import read_official_list
     from tokenbench.datasets.review.decisions import read_decisions
+    from tokenbench.files import locked
     from tokenbench.media.clip import Clip
     from tokenbench.parallel import cores
 
@@ -81,7 +82,9 @@ def command(
         return 0
 
     complete = True
-    with locked(out), tqdm(total=sum(plan.wanted_clips for plan in plans), unit="clip", dynamic_ncols=True) as progress:
+    busy = f"{out}: another build is writing there; wait for it or choose another --out"
+    total = sum(plan.wanted_clips for plan in plans)
+    with locked(out / STATE / "lock", busy), tqdm(total=total, unit="clip", dynamic_ncols=True) as progress:
 
         def on_clip(clip: Clip, trouble: str) -> None:
             progress.set_postfix_str(plain(clip.id))

@@ -9,14 +9,12 @@ from __future__ import annotations
 import csv
 import io
 import tempfile
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
-
-from filelock import FileLock, Timeout
 
 from tokenbench.datasets.fetch_video import NotFetched, Unreachable, fetch_video, require_yt_dlp
 from tokenbench.datasets.folder import VIDEO_SUFFIXES
@@ -25,7 +23,7 @@ from tokenbench.datasets.sources.panda70m import SOURCE
 from tokenbench.datasets.sources.panda_clip import PandaClip, clock, is_video_id
 from tokenbench.datasets.sources.panda_rows import is_table, parse_entries, read_rows
 from tokenbench.errors import TokenBenchError
-from tokenbench.files import cannot_write, write_text
+from tokenbench.files import locked, write_text
 
 CLIPS, FAILED = "clips.csv", "failed.csv"
 
@@ -98,7 +96,8 @@ def download(
         OutputError: the folder cannot be written.
     """
     require_yt_dlp()
-    with _locked(folder):
+    busy = f"{folder}: another download runs there; wait for it, or choose another folder"
+    with locked(folder / ".download.lock", busy):
         _write_clips(folder / CLIPS, clips)
         urls = {clip.video: clip.url for clip in clips}
         present = _present(folder)
@@ -192,21 +191,3 @@ def _row(clip: PandaClip) -> tuple[str, ...]:
     label = repr([clip.label]) if clip.label else ""
     shot = repr([clock(0), clock(clip.first_shot)]) if clip.first_shot else ""
     return clip.video, clip.url, repr([(clock(clip.start), clock(clip.end))]), label, shot
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    lock = FileLock(folder / ".download.lock")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise TokenBenchError(
-            f"{folder}: another download runs there; wait for it, or choose another folder"
-        ) from error
-    except OSError as error:
-        raise cannot_write(folder, error) from error
-    try:
-        yield
-    finally:
-        lock.release()

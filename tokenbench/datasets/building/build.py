@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-
-from filelock import FileLock, Timeout
 
 from tokenbench.datasets.building.manifest import BuiltScene, write_build, write_screening
 from tokenbench.datasets.building.names import refuse_equal_stems
@@ -18,8 +15,7 @@ from tokenbench.datasets.building.protocol import BuildProtocol
 from tokenbench.datasets.building.records import Record
 from tokenbench.datasets.building.task import Failed, Task, build_clip
 from tokenbench.datasets.sources.source import Scene
-from tokenbench.errors import OutputError, TokenBenchError
-from tokenbench.files import cannot_write
+from tokenbench.errors import OutputError
 from tokenbench.media.clip import Clip
 
 # Everything that a build keeps for itself lies here, in its folder.
@@ -61,28 +57,6 @@ class SetOutcome:
         }
         rest = "".join(f", {number} {what}" for what, number in numbers.items() if number)
         return f"{self.built} of {self.wanted} clips{rest}"
-
-
-@contextmanager
-def locked(out: Path) -> Iterator[None]:
-    """A folder that only this build writes to.
-
-    Raises:
-        TokenBenchError: another build does.
-        OutputError: the folder cannot be written.
-    """
-    lock = FileLock(out / STATE / "lock")
-    try:
-        (out / STATE).mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise TokenBenchError(f"{out}: another build is writing there; wait for it or choose another --out") from error
-    except OSError as error:
-        raise cannot_write(out, error) from error
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def build_set(
