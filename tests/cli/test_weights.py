@@ -308,4 +308,4 @@ def test_a_network_without_a_known_digest_is_verified_as_far_as_that_goes(
 def test_networks_are_one_file_and_have_names_of_their_own(tokenbench: Command, trunk: Path) -> None:
     assert f"{ALEX} is one file, got 2" in tokenbench("weights", "import", ALEX, trunk, trunk).message
     assert "did you mean lpips-alex?" in tokenbench("weights", "verify", "lpips-alx").message
-    assert "nothing.pth: No such file" in tokenbench("weights", "import", ALEX, "nothing.pth").message
+    assert "nothing.pth: cannot be read: No such file" in tokenbench("weights", "import", ALEX, "nothing.pth").message

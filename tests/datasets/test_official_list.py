@@ -79,6 +79,20 @@ def test_entries_that_no_data_set_could_hold_are_named_by_line(small: Path, line
     assert error.value.lines[0].isprintable()
 
 
+def test_a_table_without_its_header_loses_no_row_in_silence(small: Path) -> None:
+    header = next(line for line in SMALL.splitlines() if line.startswith("videoID"))
+    small.write_text(SMALL.replace(f"{header}\n", ""))
+    with pytest.raises(Problems) as error:
+        read_official_list(small)
+    assert "line 13 is no header of the table" in error.value.lines[0]
+
+
+def test_a_byte_order_mark_and_other_line_ends_change_nothing(small: Path) -> None:
+    plain = read_official_list(small).sections
+    small.write_bytes(b"\xef\xbb\xbf" + SMALL.replace("\n", "\r\n").encode())
+    assert read_official_list(small).sections == plain
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [

@@ -78,6 +78,13 @@ def test_davis_is_found_at_every_level(davis: Path, inner: str) -> None:
     assert [clip.id for clip in open_dataset(f"davis:{davis.parent}").clips] == names
 
 
+@pytest.mark.parametrize("resolution", ["1080p", "480p"])
+def test_a_resolution_of_davis_is_chosen_by_its_folder(davis: Path, resolution: str) -> None:
+    dataset = open_dataset(f"davis:{davis / 'JPEGImages' / resolution}")
+    assert (dataset.name, [clip.id for clip in dataset.clips]) == (f"davis-{resolution}", ["bear", "dog-agility"])
+    assert dataset.clips[0].probed().height == {"1080p": 64, "480p": 32}[resolution]
+
+
 def test_the_archives_of_2017_hold_the_sequences_of_2016_and_others(davis: Path) -> None:
     images = davis / "JPEGImages"
     (images / "1080p").rename(images / "Full-Resolution")
@@ -213,6 +220,19 @@ def test_bridge_is_found_in_both_archives_and_in_the_order_of_its_numbers(
     assert [clip.id for clip in open_dataset(f"bridge:{linked}").clips] == ids[1:]
     out = tmp_path / "run"
     assert tokenbench("eval", "--tokenizer", "identity", "--dataset", f"bridge:{linked}", "--out", out).code == 0
+
+
+@pytest.mark.parametrize("above", ["", "bridge_data_v2", "scripted_raw", "bridge_data_v2/x/scripted_raw"])
+@pytest.mark.parametrize("top", ["bridge_data_v2", "scripted_raw"])
+def test_a_trajectory_is_named_from_the_innermost_top(tmp_path: Path, above: str, top: str) -> None:
+    frame = tmp_path / above / top / "a/b/00/2023-03-15_13-35-31/raw/traj_group0/traj3/images0/im_0.jpg"
+    frame.parent.mkdir(parents=True)
+    frame.touch()
+    for folder in (tmp_path, *list(frame.parents)[1:-1]):
+        if folder.is_relative_to(tmp_path):
+            (clip,) = open_dataset(f"bridge:{folder}").clips
+            assert clip.id == "a/b/00/2023-03-15_13-35-31/raw/traj_group0/traj3"
+            assert clip.source == "a/b/00/2023-03-15_13-35-31"
 
 
 def test_what_holds_no_trajectory_is_reported_and_not_renumbered(

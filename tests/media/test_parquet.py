@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import io
+import os
+import random
 import sys
 from pathlib import Path
 
@@ -34,6 +36,21 @@ def test_every_image_is_read_by_its_name_in_any_order(table: Path) -> None:
     assert members(table) == [f"{number}.jpg" for number in range(8)]
     for number in (7, 0, 3, 2, 4, 7):
         assert read_member(table, f"{number}.jpg") == jpeg(number)
+
+
+def test_a_row_group_is_read_once_and_the_last_one_is_kept(table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = members(table)
+    groups: list[int] = []
+    read = pq.ParquetFile.read_row_group
+
+    def counted(file: pq.ParquetFile, group: int, columns: list[str]) -> pa.Table:
+        groups.append(group)
+        return read(file, group, columns=columns)
+
+    monkeypatch.setattr(pq.ParquetFile, "read_row_group", counted)
+    for name in (*names, names[0]):
+        read_member(table, name)
+    assert groups == [0, 1, 2, 0]
 
 
 def test_a_clip_of_a_table_is_a_photograph(table: Path) -> None:
@@ -75,10 +92,31 @@ def test_damage_is_one_line(table: Path, tmp_path: Path) -> None:
         members(tmp_path / "nothing.parquet")
 
 
+def test_a_wrong_byte_is_one_line_or_does_no_harm(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    images = [{"bytes": bytes([number]) * 40, "path": f"{number}.jpg"} for number in range(8)]
+    pq.write_table(pa.table({"image": images}), path, row_group_size=3, compression="zstd")
+    whole = path.read_bytes()
+    draw = random.Random(0)
+    failures = []
+    for number in range(600):
+        content = bytearray(whole)
+        content[draw.randrange(len(whole))] = draw.randrange(256)
+        path.write_bytes(content)
+        os.utime(path, (number, number))
+        try:
+            for name in members(path):
+                read_member(path, name)
+        except ClipError as error:
+            failures.append(str(error))
+    assert len(failures) > 200
+    assert [failure for failure in failures if not failure.isprintable()] == []
+
+
 def test_an_image_without_bytes_or_of_another_name_is_named(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     pq.write_table(pa.table({"image": [{"bytes": None, "path": "a.jpg"}, {"bytes": b"x", "path": "b.jpg"}]}), path)
-    with pytest.raises(ClipError, match=r"a\.jpg: holds no bytes"):
+    with pytest.raises(ClipError, match=r"'a\.jpg' holds no bytes"):
         read_member(path, "a.jpg")
     with pytest.raises(ClipError, match=r"holds no image 'c\.jpg'"):
         read_member(path, "c.jpg")

@@ -162,6 +162,6 @@ def refuses_smaller_frames_only(distance: Callable[..., Tensor], name: str, leas
         with pytest.raises(NotApplicable) as error:
             distance(frames, frames)
         assert str(error.value) == f"{name} needs frames of at least {least} x {least} pixels, got {width} x {height}"
-    network: nn.Module = distance._network  # type: ignore[attr-defined]
+    network: nn.Module = distance.network  # type: ignore[attr-defined]
     with pytest.raises(RuntimeError), torch.no_grad():
         network(*[torch.zeros(1, 3, least - 1, 64)] * 2)

@@ -157,5 +157,5 @@ def test_what_cannot_be_had_says_why_and_what_to_do(card: NetworkCard, empty: Pa
 
 def test_unknown_names_and_missing_files_are_one_line(card: NetworkCard, empty: Path) -> None:
     assert refusal("lpips-vg") == "unknown network 'lpips-vg': did you mean lpips-vgg?"
-    assert "nothing.pth: No such file or directory" in refusal("net", empty / "nothing.pth")
+    assert "nothing.pth: cannot be read: No such file or directory" in refusal("net", empty / "nothing.pth")
     assert "Is a directory" in refusal("net", empty)

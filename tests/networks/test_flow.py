@@ -73,6 +73,22 @@ def test_any_size_is_padded_and_cropped_back(
     assert torch.equal(flow, whole[:, :, pads[2] : pads[2] + height, pads[0] : pads[0] + width])
 
 
+def test_gradients_pass_to_both_frames_and_to_no_weight(
+    few_updates: None, small: tuple[Path, Any], carphone: NDArray[np.uint8]
+) -> None:
+    _, network = small
+    x, y = (torch.from_numpy(carphone[index : index + 1, :64, :72]) for index in (0, 8))
+    images = [(side.permute(0, 3, 1, 2) / 127.5 - 1).requires_grad_() for side in (x, y)]
+    flow = network.flow(*images)
+    assert torch.equal(flow.detach(), network(x, y))
+    flow.square().sum().backward()
+    for image in images:
+        assert image.grad is not None
+        assert image.grad.isfinite().all()
+        assert image.grad.abs().sum() > 0
+    assert not any(weight.requires_grad for weight in network._network.parameters())
+
+
 def test_a_file_of_the_other_size_is_refused(small: tuple[Path, Any]) -> None:
     with pytest.raises(TokenBenchError, match="does not fit its network"):
         load_network(find_network("raft-large", small[0]))

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from tokenbench.errors import printable
+
 
 @click.command("build-dataset")
 @click.argument("sets", nargs=-1, required=True, metavar="SET:FOLDER...")
@@ -50,7 +52,7 @@ def command(
     """
     from tqdm import tqdm
 
-    from tokenbench.cli.show import plain, table
+    from tokenbench.cli.show import table
     from tokenbench.datasets.building.build import STATE, build_set
     from tokenbench.datasets.building.estimate import estimate
     from tokenbench.datasets.building.plan import parse_set, plan_set, refuse_equal_names
@@ -87,10 +89,10 @@ def command(
     with locked(out / STATE / "lock", busy), tqdm(total=total, unit="clip", dynamic_ncols=True) as progress:
 
         def on_clip(clip: Clip, trouble: str) -> None:
-            progress.set_postfix_str(plain(clip.id))
+            progress.set_postfix_str(printable(clip.id))
             progress.update()
             if trouble:
-                progress.write(f"left out: {plain(clip.id)}: {trouble}", file=sys.stderr)
+                progress.write(f"left out: {printable(clip.id)}: {printable(trouble)}", file=sys.stderr)
 
         outcomes = []
         for plan in plans:
@@ -100,7 +102,7 @@ def command(
         complete = complete and outcome.complete
         click.echo(f"{plan.name}: {outcome.summary()}")
         for entry in outcome.missing:
-            click.echo(f"missing: {plain(entry)}", err=True)
+            click.echo(f"missing: {printable(entry)}", err=True)
     if any(outcome.built for outcome in outcomes):
         click.echo(f"written to {out}; score it with 'tokenbench eval --dataset {out} --tokenizer NAME'")
     return 0 if complete else 1

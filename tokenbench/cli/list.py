@@ -7,7 +7,8 @@ import json
 
 import click
 
-from tokenbench.cli.show import plain, table
+from tokenbench.cli.show import table
+from tokenbench.errors import printable
 from tokenbench.tokenizer import TokenizerInfo
 
 
@@ -63,11 +64,11 @@ def clips(dataset: str, probe: bool, limit: int | None, as_json: bool) -> int:
         description = describe(clip, probe=probe)
         if description.error:
             failed += 1
-            click.echo(f"failed: {plain(clip.id)}: {description.error}", err=True)
+            click.echo(f"failed: {printable(clip.id)}: {printable(description.error)}", err=True)
         elif as_json:
             click.echo(json.dumps({k: v for k, v in dataclasses.asdict(description).items() if v is not None}))
         else:
-            click.echo("\t".join(map(plain, description.row())))
+            click.echo("\t".join(map(printable, description.row())))
     return 1 if failed else 0
 
 

@@ -95,8 +95,3 @@ def _cells(name: str, value: MetricValue) -> list[str]:
 def _number(name: str, value: float) -> str:
     """With the digits that a reader wants: a fixed number of decimals where that is known, else four significant."""
     return f"{value:.{_DIGITS[name]}f}" if name in _DIGITS else f"{value:.4g}"
-
-
-def plain(name: str) -> str:
-    """A name from outside on one line of a terminal, whatever characters it has."""
-    return name if name.isprintable() else ascii(name)

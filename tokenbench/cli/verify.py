@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from tokenbench.errors import printable
+
 
 @click.command("verify")
 @click.argument("folder", type=click.Path(path_type=Path))
@@ -19,7 +21,6 @@ def command(folder: Path, sources: tuple[str, ...], workers: int | None) -> int:
     """
     from tqdm import tqdm
 
-    from tokenbench.cli.show import plain
     from tokenbench.datasets.building.plan import parse_set
     from tokenbench.datasets.manifest import read_entries
     from tokenbench.datasets.verify import manifests_of, verify
@@ -35,7 +36,7 @@ def command(folder: Path, sources: tuple[str, ...], workers: int | None) -> int:
             wrong += bool(problems)
             progress.update()
             for problem in problems:
-                progress.write(f"wrong: {plain(name)}: {problem}", file=sys.stderr)
+                progress.write(f"wrong: {printable(name)}: {printable(problem)}", file=sys.stderr)
 
         verify(folder, given, workers or cores(), on_clip)
     click.echo(

@@ -12,6 +12,7 @@ from tokenbench.errors import Problems, TokenBenchError
 # Titles of the sections, in the list's order; the entries of the last one are rows of a table, with a header.
 PATH_SECTIONS = ("BDD100K", "EgoExo-4D", "BridgeData V2")
 TABLE_SECTION = "Panda70M"
+_HEADER = "videoID,url,timestamp,"
 
 # The published one has 48 kB.
 _MOST_BYTES = 16 * 2**20
@@ -46,7 +47,7 @@ def read_official_list(path: Path) -> OfficialList:
                 f"{path}: is too large for a list of clips; give the one from the authors' repository"
             )
         content = path.read_bytes()
-        text = content.decode()
+        text = content.decode("utf-8-sig")
     except OSError as error:
         raise TokenBenchError(f"{path}: {error.strerror}; give the list from the authors' repository") from error
     except UnicodeDecodeError as error:
@@ -79,7 +80,10 @@ def _parse(path: Path, text: str) -> tuple[dict[str, tuple[str, ...]], list[str]
                 problems.append(f"{path}: line {number} {wrong}: {line[:80]!r}")
             else:
                 lines[title][line] = number
-    # The first line of the table is its header.
+    header = next(iter(lines.get(TABLE_SECTION, {})), _HEADER)
+    if not header.startswith(_HEADER):
+        number = lines[TABLE_SECTION][header]
+        problems.append(f"{path}: line {number} is no header of the table, videoID,url,...: {header[:80]!r}")
     return {title: tuple(found)[title == TABLE_SECTION :] for title, found in lines.items()}, problems
 
 

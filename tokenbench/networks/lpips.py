@@ -27,7 +27,7 @@ class LpipsDistance:
 
     Args:
         name: of the network, for messages.
-        network: of two N x 3 x H x W in [-1, 1] gives N x 1 x 1 x 1.
+        network: of two N x 3 x H x W in [-1, 1] gives N x 1 x 1 x 1, with gradients to both.
         device: to put it on.
         least: the shortest side, in pixels, of frames that it can take.
     """
@@ -35,8 +35,8 @@ class LpipsDistance:
     def __init__(self, name: str, network: nn.Module, device: torch.device, least: int) -> None:
         self.device = device
         self._name = name
-        self._network = network.to(device)
-        self._least = least
+        self.network = network.to(device)
+        self.least = least
 
     @torch.inference_mode()
     def __call__(self, x: Tensor, y: Tensor) -> Tensor:
@@ -46,11 +46,11 @@ class LpipsDistance:
             NotApplicable: the frames are too small.
         """
         height, width = x.shape[1:3]
-        if min(height, width) < self._least:
+        if min(height, width) < self.least:
             raise NotApplicable(
-                f"{self._name} needs frames of at least {self._least} x {self._least} pixels, got {width} x {height}"
+                f"{self._name} needs frames of at least {self.least} x {self.least} pixels, got {width} x {height}"
             )
-        return self._network(*(side.permute(0, 3, 1, 2) / 127.5 - 1 for side in (x, y))).flatten()
+        return self.network(*(side.permute(0, 3, 1, 2) / 127.5 - 1 for side in (x, y))).flatten()
 
 
 def load_vgg(path: Path, device: torch.device) -> LpipsDistance:

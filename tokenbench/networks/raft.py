@@ -44,11 +44,13 @@ class RaftFlow:
             x: N x H x W x 3, uint8, [0, 255], RGB, on the device.
             y: the same shape.
         """
-        height, width = x.shape[1:3]
+        return self.flow(*(side.permute(0, 3, 1, 2) / 127.5 - 1 for side in (x, y)))
+
+    def flow(self, x: Tensor, y: Tensor) -> Tensor:
+        """The same of N x 3 x H x W, float32, [-1, 1], with gradients to both."""
+        height, width = x.shape[2:]
         (left, right), (top, bottom) = _padding(width), _padding(height)
-        images = (
-            F.pad(side.permute(0, 3, 1, 2) / 127.5 - 1, (left, right, top, bottom), mode="replicate") for side in (x, y)
-        )
+        images = (F.pad(side, (left, right, top, bottom), mode="replicate") for side in (x, y))
         flow = self._network(*images, num_flow_updates=UPDATES)[-1]
         return flow[:, :, top : top + height, left : left + width]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -64,10 +65,17 @@ class StLpips(nn.Module):
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """N x 1 x 1 x 1 of two N x 3 x H x W in [-1, 1], RGB."""
-        distance = torch.zeros((), device=x.device)
-        sides = [self.net(self.scaling_layer(side)) for side in (x, y)]
-        for index, (of_x, of_y) in enumerate(zip(*sides, strict=True)):
-            difference = (_normalised(of_x) - _normalised(of_y)).square()
+        return self.between(self.features(x), self.features(y))
+
+    def features(self, x: Tensor) -> list[Tensor]:
+        """Maps of five depths, N x C x H' x W', of N x 3 x H x W in [-1, 1], RGB; each pixel a vector of length one."""
+        return [_normalised(features) for features in self.net(self.scaling_layer(x))]
+
+    def between(self, x: Sequence[Tensor], y: Sequence[Tensor]) -> Tensor:
+        """N x 1 x 1 x 1 of two frames' maps."""
+        distance = torch.zeros((), device=x[0].device)
+        for index, (of_x, of_y) in enumerate(zip(x, y, strict=True)):
+            difference = (of_x - of_y).square()
             distance = distance + self.get_submodule(f"lin{index}")(difference).mean(dim=(2, 3), keepdim=True)
         return distance
 
@@ -109,12 +117,10 @@ class _Trunk(nn.Module):
             self.add_module(f"slice{number}", part)
             first += len(layers)
 
-    def forward(self, x: Tensor) -> list[Tensor]:
-        features = []
+    def forward(self, x: Tensor) -> Iterator[Tensor]:
         for part in self.children():
             x = part(x)
-            features.append(x)
-        return features
+            yield x
 
 
 class _Scaling(nn.Module):
@@ -169,4 +175,6 @@ def _alex() -> nn.Module:
 
 def _normalised(features: Tensor) -> Tensor:
     """Every pixel's features as a vector of length one."""
-    return features / (features.square().sum(dim=1, keepdim=True).sqrt() + _EPSILON)
+    squares = features.float().square().sum(dim=1, keepdim=True)
+    # At zero the root's slope is infinite, and a gradient through it not a number.
+    return features / (squares.clamp_min(torch.finfo(torch.float32).tiny).sqrt() + _EPSILON)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from tokenbench.errors import OutputError, TokenBenchError
+from tokenbench.errors import OutputError, TokenBenchError, printable
 
 Say = Callable[[str], None]
 
@@ -98,4 +98,4 @@ def work_through(title: str, jobs: Sequence[Job], work: Callable[[Job, Say], boo
                 raise
             except TokenBenchError as error:
                 outcome.failed.append((job.name, str(error)))
-                progress.write(f"failed: {job.name}: {error}")
+                progress.write(f"failed: {printable(job.name)}: {printable(error)}")

@@ -87,10 +87,8 @@ def _names(entry: str) -> list[str]:
 def _canonical(above: Sequence[str], place: Sequence[str]) -> str:
     """A trajectory's path below the archive's top folder, or below the folder given where that shows no top."""
     whole = [*above, *place]
-    for top in _TOPS:
-        if top in whole[:-1]:
-            return "/".join(whole[len(whole) - whole[::-1].index(top) :])
-    return "/".join(place) or whole[-1]
+    tops = [at for at, part in enumerate(whole[:-1]) if part in _TOPS]
+    return "/".join(whole[tops[-1] + 1 :] if tops else place) or whole[-1]
 
 
 def _clip(id_: str, path: Path, fps: float) -> Clip:

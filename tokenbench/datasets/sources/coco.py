@@ -8,6 +8,7 @@ from pathlib import Path
 from tokenbench.datasets.sources.found import Found, first_folder, refuse_missing
 from tokenbench.datasets.sources.source import Source
 from tokenbench.datasets.sources.tables import table_clips
+from tokenbench.datasets.walk import walk
 from tokenbench.errors import TokenBenchError
 from tokenbench.media.clip import Clip
 
@@ -28,7 +29,7 @@ def find(root: Path) -> Found:
     """
     refuse_missing(root)
     folder = first_folder(root, _PLACES) or root
-    names = sorted(path.name for path in folder.iterdir() if path.is_file())
+    _, _, names = next(walk(folder))
     clips = tuple(
         Clip(id=match[1], domain="coco", path=folder / name, kind="image")
         for name in names

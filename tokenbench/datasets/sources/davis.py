@@ -75,17 +75,14 @@ def find(root: Path) -> Found:
     """The sequences of DAVIS 2016 under a folder, at the best resolution that is there.
 
     Args:
-        root: of an archive of 2016 or 2017, the folder that it was unpacked into, or its `JPEGImages`. Sequences that
-            were added in 2017 are passed over, and so are masks.
+        root: of an archive of 2016 or 2017, the folder that it was unpacked into, its `JPEGImages`, or one resolution
+            in there. Sequences that were added in 2017 are passed over, and so are masks.
 
     Raises:
         TokenBenchError: the folder holds no frames of DAVIS, or none of its sequences.
     """
     refuse_missing(root)
-    images = first_folder(root, ("JPEGImages", "DAVIS/JPEGImages"))
-    if images is None and root.name == "JPEGImages":
-        images = root
-    resolution = first_folder(images, RESOLUTIONS) if images is not None else None
+    resolution = _resolution(root)
     if resolution is None:
         raise TokenBenchError(
             f"{root}: looks like no DAVIS: there is no JPEGImages/{' or JPEGImages/'.join(RESOLUTIONS)}; give the "
@@ -102,7 +99,16 @@ def find(root: Path) -> Found:
             f"{resolution}: holds none of the fifty sequences of DAVIS 2016, such as {names[0]}; unpack the archive "
             "DAVIS-data, or DAVIS-2017-trainval"
         )
-    return Found(name=f"davis-{resolution.name.lower()}", clips=clips, expected=len(names))
+    return Found(name=f"davis-{resolution.absolute().name.lower()}", clips=clips, expected=len(names))
+
+
+def _resolution(root: Path) -> Path | None:
+    """The folder of the frames."""
+    place = root.absolute()
+    if place.name in RESOLUTIONS and place.parent.name == "JPEGImages":
+        return root
+    images = root if place.name == "JPEGImages" else first_folder(root, ("JPEGImages", "DAVIS/JPEGImages"))
+    return images and first_folder(images, RESOLUTIONS)
 
 
 SOURCE = Source(

@@ -9,6 +9,7 @@ from pathlib import Path
 from tokenbench.datasets.sources.found import Found, first_folder, refuse_missing
 from tokenbench.datasets.sources.source import Source
 from tokenbench.datasets.sources.tables import table_clips
+from tokenbench.datasets.walk import walk
 from tokenbench.errors import TokenBenchError
 from tokenbench.media.clip import Clip
 
@@ -50,11 +51,9 @@ def find(root: Path) -> Found:
 
 def _files(folder: Path) -> Iterator[Path]:
     """The files of a folder, and of its folders that are named as classes are."""
-    for path in sorted(folder.iterdir()):
-        if path.is_file():
-            yield path
-        elif _CLASS.fullmatch(path.name):
-            yield from sorted(path.iterdir())
+    for parent, folders, names in walk(folder):
+        folders[:] = filter(_CLASS.fullmatch, folders)
+        yield from (parent / name for name in names)
 
 
 SOURCE = Source(
