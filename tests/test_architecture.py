@@ -39,6 +39,8 @@ FORBIDDEN = {
 SHARED_WITH_TOKENS = {"guard", "padding", "windows"}
 PLUGINS = ("tokenbench_baselines", "tokenbench_cosmos")
 PLUGINS_MAY_IMPORT = {"tokenizer", "weights", "media", "errors", "files"}
+# Training also needs what is trained on, what losses stand on, and what is measured on the way.
+TRAINING_MAY_IMPORT = PLUGINS_MAY_IMPORT | {"datasets", "metrics", "networks"}
 # Training reads data sets, stands on trained networks and measures with the harness's own metrics.
 TRAINING_MAY_IMPORT = PLUGINS_MAY_IMPORT | {"datasets", "metrics", "networks"}
 
@@ -121,6 +123,7 @@ def loaded_by(code: str, tmp_path: Path) -> set[str]:
         ["report", "--help"],
         ["review", "--help"],
         ["diff", "--help"],
+        ["train", "--help"],
         ["weights", "list"],
     ],
 )

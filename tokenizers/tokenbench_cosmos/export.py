@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from tokenbench.errors import TokenBenchError
-from tokenbench.files import whole_file
+from tokenbench.files import cannot_write, whole_file
 from tokenbench_cosmos.autoencoder import CosmosAutoencoder
 from tokenbench_cosmos.config import RGB
 from tokenbench_cosmos.fsq import FSQuantizer
@@ -105,6 +105,22 @@ def export(network: CosmosAutoencoder, kind: str, folder: Path) -> list[Path]:
     return writers[kind](network, folder)
 
 
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str] | None = None) -> None:
+    """Write tensors of any device as safetensors, whole or not at all.
+
+    Raises:
+        OutputError: the folder cannot be written, or the disk is full.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
+    with whole_file(path) as temporary:
+        try:
+            save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, temporary, metadata)
+        except SafetensorError as error:
+            raise cannot_write(path, error) from error
+
+
 def _write_archives(network: CosmosAutoencoder, folder: Path) -> list[Path]:
     config, weight = network.config, network.post_quant_weight
     time, height, width = config.compression
@@ -129,11 +145,8 @@ def _write_archives(network: CosmosAutoencoder, folder: Path) -> list[Path]:
 
 
 def _write_safetensors(network: CosmosAutoencoder, folder: Path) -> list[Path]:
-    from safetensors.torch import save_file
-
     path = folder / "autoencoder.safetensors"
-    with whole_file(path) as temporary:
-        save_file({name: tensor.contiguous() for name, tensor in network.state_dict().items()}, temporary)
+    write_tensors(path, network.state_dict())
     return [path]
 
 

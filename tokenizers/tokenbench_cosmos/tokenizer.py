@@ -18,6 +18,7 @@ from tokenbench_cosmos.config import RGB, CosmosConfig
 from tokenbench_cosmos.export import export
 from tokenbench_cosmos.loading import Choices, describe_taps, load_network, set_taps
 from tokenbench_cosmos.streaming import ONE_PASS_FRAMES, PIXELS_AT_ONCE, DecodeStream, EncodeStream, ReconstructStream
+from tokenbench_cosmos.trained import trained_config
 
 RANDOM = "random"
 RANDOM_SEED = 0
@@ -55,7 +56,10 @@ def load(
         provenance = {"weights": {"source": info.weights}, "settings": settings}
     else:
         files = locate(info.name, weights, hub, file_sets=FILE_SETS, hint=_where_to_get(info))
-        module, settings = load_network(config, files, choices, dtype=dtype)
+        trained = trained_config(config, files.paths)
+        module, settings = load_network(trained, files, choices, dtype=dtype)
+        if trained != config:
+            info = replace(info, parameters=sum(weight.numel() for weight in module.parameters()))
         provenance = {"weights": files.as_dict(), "settings": settings}
     made = CosmosVideoTokenizer if config.is_video else CosmosTokenizer
     return made(info, module.to(device), provenance=provenance)

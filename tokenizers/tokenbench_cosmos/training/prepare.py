@@ -1,0 +1,78 @@
+"""A recipe's network, made ready to learn: its first weights, and how it is computed."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import torch
+from torch import nn
+from torch.distributed.fsdp import fully_shard
+from torch.nn.parallel import DistributedDataParallel
+from torch.utils.checkpoint import checkpoint
+
+from tokenbench.weights import locate
+from tokenbench_cosmos import layers2d, layers3d
+from tokenbench_cosmos.autoencoder import CosmosAutoencoder
+from tokenbench_cosmos.cards import FILE_SETS
+from tokenbench_cosmos.loading import Choices, load_network
+from tokenbench_cosmos.training.distributed import World
+from tokenbench_cosmos.training.recipe import Recipe
+
+# What is recomputed, and what is sharded, as one.
+_BLOCKS = (
+    *(layers2d.ResBlock, layers2d.Attention, layers2d.DownSample, layers2d.UpSample),
+    *(layers3d.CausalResBlock3D, layers3d.CausalAttention, layers3d.CausalDownSample3D, layers3d.CausalUpSample3D),
+)
+
+
+def first_network(recipe: Recipe) -> CosmosAutoencoder:
+    """With the weights that a run begins with, float32, on the CPU: the same in every process.
+
+    Random ones are the framework's defaults, as nothing published says otherwise.
+
+    Raises:
+        TokenBenchError: the weights to start from are missing, or do not fit.
+    """
+    config = recipe.network.config()
+    if recipe.start:
+        name = recipe.network.card().info.name
+        hint = "--set start=FOLDER names the folder of an earlier run, or released weights"
+        files = locate(name, recipe.start, None, file_sets=FILE_SETS, hint=hint)
+        network, _ = load_network(config, files, Choices(), dtype=torch.float32)
+        return network.requires_grad_(True)
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(recipe.seed)
+        return CosmosAutoencoder(config)
+
+
+def prepare(network: CosmosAutoencoder, recipe: Recipe, world: World) -> None:
+    """Set up in place where and how it is computed; parameters keep their names."""
+    network.to(world.device)
+    if recipe.parallel == "ddp":
+        # In which its blocks compute; what is sharded must be contiguous.
+        layout = torch.channels_last_3d if network.config.is_video else torch.channels_last
+        network.to(memory_format=layout)
+    blocks = [module for module in network.modules() if isinstance(module, _BLOCKS)]
+    if recipe.recompute:
+        for block in blocks:
+            block.forward = partial(checkpoint, block.forward, use_reentrant=False)  # type: ignore[method-assign]
+    if recipe.parallel == "fsdp" and world.size > 1:
+        for block in blocks:
+            fully_shard(block)
+        fully_shard(network)
+    if recipe.compile:
+        network.compile(dynamic=False)
+
+
+def shared(network: CosmosAutoencoder, recipe: Recipe, world: World) -> nn.Module:
+    """The network as it is called in training: gradients are averaged over the processes."""
+    if world.size == 1 or recipe.parallel == "fsdp":
+        return network
+    devices = [world.device] if world.device.type == "cuda" else None
+    # Its buffers are constants.
+    return DistributedDataParallel(network, device_ids=devices, broadcast_buffers=False)
+
+
+def last_layer(network: CosmosAutoencoder) -> nn.Parameter:
+    """The weight of the decoder's last convolution."""
+    return list(network.decoder.conv_out.parameters())[-2]
