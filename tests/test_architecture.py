@@ -40,9 +40,7 @@ SHARED_WITH_TOKENS = {"guard", "padding", "windows"}
 PLUGINS = ("tokenbench_baselines", "tokenbench_cosmos")
 PLUGINS_MAY_IMPORT = {"tokenizer", "weights", "media", "errors", "files"}
 # Training also needs what is trained on, what losses stand on, and what is measured on the way.
-TRAINING_MAY_IMPORT = PLUGINS_MAY_IMPORT | {"datasets", "metrics", "networks"}
-# Training reads data sets, stands on trained networks and measures with the harness's own metrics.
-TRAINING_MAY_IMPORT = PLUGINS_MAY_IMPORT | {"datasets", "metrics", "networks"}
+TRAINING_MAY_IMPORT = PLUGINS_MAY_IMPORT | {"datasets", "metrics", "networks", "recipes"}
 
 
 def imports_of(path: Path) -> set[str]:

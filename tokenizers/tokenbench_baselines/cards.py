@@ -6,6 +6,9 @@ from tokenbench.tokenizer import Card, Padding, TokenizerInfo, nominal_bits_per_
 
 _RGB_BITS = 24.0
 
+_HAAR = "arXiv 2501.03575, section 4.1 (the wavelet front end alone)"
+_KLT = "principal components of patches (Karhunen-Loeve transform)"
+
 _IDENTITY = Card(
     info=TokenizerInfo(
         name="identity",
@@ -21,7 +24,7 @@ _IDENTITY = Card(
 )
 
 
-def _haar(name: str, compression: tuple[int, int, int], description: str) -> Card:
+def _linear(name: str, compression: tuple[int, int, int], source: str, description: str) -> Card:
     frames, height, width = compression
     return Card(
         info=TokenizerInfo(
@@ -32,11 +35,11 @@ def _haar(name: str, compression: tuple[int, int, int], description: str) -> Car
             latent_channels=16,
             bits_per_pixel=nominal_bits_per_pixel(compression, latent_channels=16),
             license="Apache-2.0",
-            source="arXiv 2501.03575, section 4.1 (the wavelet front end alone)",
+            source=source,
             description=description,
             padding=Padding(frames=(frames, 1 % frames), size=(height, width)),
         ),
-        factory="tokenbench_baselines.haar:load",
+        factory=f"tokenbench_baselines.{name.partition('-')[0]}:load",
     )
 
 
@@ -99,8 +102,10 @@ _JPEG = Card(
 
 CARDS = [
     _IDENTITY,
-    _haar("haar-4x8x8", (4, 8, 8), "2-level 3-D Haar transform, 16 coefficients kept of 768 a token"),
-    _haar("haar-8x8", (1, 8, 8), "2-level Haar transform, 16 coefficients kept of 192 a token"),
+    _linear("haar-4x8x8", (4, 8, 8), _HAAR, "2-level 3-D Haar transform, 16 coefficients kept of 768 a token"),
+    _linear("haar-8x8", (1, 8, 8), _HAAR, "2-level Haar transform, 16 coefficients kept of 192 a token"),
+    _linear("klt-4x8x8", (4, 8, 8), _KLT, "the 16 principal components of 4 x 8 x 8 patches of real videos"),
+    _linear("klt-8x8", (1, 8, 8), _KLT, "the 16 principal components of 8 x 8 patches of photographs"),
     *_CODECS,
     _JPEG,
 ]

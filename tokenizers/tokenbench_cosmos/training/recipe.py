@@ -6,14 +6,14 @@ import dataclasses
 import hashlib
 import json
 import re
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from tokenbench.datasets.table import read_table
-from tokenbench.errors import Problems, TokenBenchError
+from tokenbench.errors import Problems
+from tokenbench.recipes import read_layers
 from tokenbench_cosmos.training.architecture import NetworkSettings
 from tokenbench_cosmos.training.data import DataSettings
 from tokenbench_cosmos.training.losses import LossSettings
@@ -172,12 +172,7 @@ def read_recipe(files: Sequence[str], overrides: Sequence[str] = ()) -> Recipe:
         Problems: values of the right kind that mean nothing, a line each.
     """
     where = " + ".join(files)
-    table: dict[str, Any] = {"name": "-".join(map(_stem, files))}
-    for name in files:
-        table = _laid_over(table, _read(name))
-    for text in overrides:
-        table = _laid_over(table, _parse(text))
-    recipe = read_table(Recipe, table, where)
+    recipe = read_table(Recipe, read_layers(files, overrides, RECIPES), where)
     if lines := _wrong(recipe):
         raise Problems([f"{where}: {line}" for line in lines])
     return recipe
@@ -187,46 +182,6 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """Keys of two courses whose values differ, such as "optimiser.lr was 0.0001, is 0.001"."""
     keys = [key for key in {**old, **new} if old.get(key) != new.get(key)]
     return [f"{key} was {old.get(key)!r}, is {new.get(key)!r}" for key in keys]
-
-
-def _read(name: str) -> dict[str, Any]:
-    path = Path(name)
-    if not path.is_file() and path.name == name:
-        path = RECIPES / f"{_stem(name)}.toml"
-    if not path.is_file():
-        known = ", ".join(sorted(_stem(path.name) for path in RECIPES.glob("*.toml")))
-        raise TokenBenchError(f"no recipe {name!r}: give a .toml file, or one of {known}")
-    try:
-        return tomllib.loads(path.read_text())
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise TokenBenchError(f"{name} cannot be read: {error}; a recipe is a TOML file") from error
-
-
-def _stem(name: str) -> str:
-    return Path(name).name.removesuffix(".toml")
-
-
-def _parse(text: str) -> dict[str, Any]:
-    key, equals, value = text.partition("=")
-    parts = key.strip().split(".")
-    if not equals or not all(part.isidentifier() for part in parts):
-        raise TokenBenchError(f"--set {text!r} is not KEY=VALUE, such as optimiser.lr=1e-4")
-    try:
-        table = tomllib.loads(f"value = {value}")
-    except tomllib.TOMLDecodeError:
-        table = {"value": value.strip()}
-    nested = table["value"]
-    for part in reversed(parts):
-        nested = {part: nested}
-    return nested
-
-
-def _laid_over(below: dict[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(below)
-    for key, value in above.items():
-        old = merged.get(key)
-        merged[key] = _laid_over(old, value) if isinstance(old, dict) and isinstance(value, Mapping) else value
-    return merged
 
 
 def _wrong(recipe: Recipe) -> list[str]:

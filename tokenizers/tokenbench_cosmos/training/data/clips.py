@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from tokenbench.datasets.catalog import available, open_dataset
-from tokenbench.datasets.manifest import read_entries
+from tokenbench.datasets.catalog import open_dataset
+from tokenbench.datasets.held_out import file_digests, held_out_digests
 from tokenbench.errors import Problems, TokenBenchError
-from tokenbench.files import sha256_of_file
 from tokenbench.media.clip import Clip
-from tokenbench.media.frames_folder import frame_files
-from tokenbench.media.member import Member
 from tokenbench_cosmos.training.data.settings import DataSettings
 
 
@@ -51,7 +47,7 @@ def find_clips(settings: DataSettings, held_out: Sequence[str] = ()) -> list[Sou
         Problems: a line for each file that cannot be read, or belongs to an evaluation set.
         TokenBenchError: there is no such data set.
     """
-    reserved = _reserved(held_out)
+    reserved = held_out_digests(held_out)
     found: dict[tuple[str, float, float], SourceClip] = {}
     problems: list[str] = []
     for name in settings.sources:
@@ -60,7 +56,7 @@ def find_clips(settings: DataSettings, held_out: Sequence[str] = ()) -> list[Sou
             if not (settings.uses_images if clip.kind == "image" else settings.uses_videos):
                 continue
             try:
-                digests = list(_digests(clip))
+                digests = list(file_digests(clip))
             except TokenBenchError as error:
                 problems.append(str(error))
                 continue
@@ -79,25 +75,3 @@ def find_clips(settings: DataSettings, held_out: Sequence[str] = ()) -> list[Sou
     if problems:
         raise Problems(problems)
     return list(found.values())
-
-
-def _reserved(held_out: Sequence[str]) -> dict[str, str]:
-    """Digests that must not be trained on, and what each is."""
-    reserved: dict[str, str] = {}
-    for name in held_out:
-        for clip in open_dataset(name).clips:
-            reserved |= dict.fromkeys(_digests(clip), f"the clip {clip.id!r} of {name!r}, which is held out")
-    for name, path in available().items():
-        for entry in read_entries(path)[1]:
-            reserved[entry.sha256] = f"the clip {entry.id!r} of the evaluation set {name!r}"
-    return reserved
-
-
-def _digests(clip: Clip) -> Iterator[str]:
-    """SHA-256 of a clip's file, or of each file of a folder of frames."""
-    if isinstance(clip.content, Member):
-        yield hashlib.sha256(clip.content.read_bytes()).hexdigest()
-    elif clip.path.is_dir():
-        yield from map(sha256_of_file, frame_files(clip.path))
-    else:
-        yield sha256_of_file(Path(clip.content))

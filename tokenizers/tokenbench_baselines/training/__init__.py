@@ -1,0 +1,1 @@
+"""Trainers of the baselines that are learned."""
