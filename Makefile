@@ -29,8 +29,9 @@ check: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# A worker a core, each with one thread; the tests of a file stay together, for they share what is costly to make.
 test: check
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadfile
 
 benchmark: install
 	for script in benchmarks/bench_*.py; do $(BIN)/python $$script || exit 1; done

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from tokenbench.errors import TokenBenchError
 from tokenbench.tokenizer import Card
@@ -25,6 +25,8 @@ class NetworkSettings:
         groups: of every normalisation, of image networks.
         encoder_blocks: residual blocks a level.
         decoder_blocks: residual blocks a level.
+        initialisation: of random weights: the framework's "default" as nothing published says otherwise, or "linear"
+            (`tokenbench_cosmos.training.initialise`), which learns faster at first.
     """
 
     variant: str
@@ -34,6 +36,7 @@ class NetworkSettings:
     groups: int = 0
     encoder_blocks: int = 0
     decoder_blocks: int = 0
+    initialisation: Literal["default", "linear"] = "default"
 
     def card(self) -> Card:
         """Of the registered tokenizer whose network it is.

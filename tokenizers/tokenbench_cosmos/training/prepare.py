@@ -16,6 +16,7 @@ from tokenbench_cosmos.autoencoder import CosmosAutoencoder
 from tokenbench_cosmos.cards import FILE_SETS
 from tokenbench_cosmos.loading import Choices, load_network
 from tokenbench_cosmos.training.distributed import World
+from tokenbench_cosmos.training.initialise import begin_linear
 from tokenbench_cosmos.training.recipe import Recipe
 
 # What is recomputed, and what is sharded, as one.
@@ -27,8 +28,6 @@ _BLOCKS = (
 
 def first_network(recipe: Recipe) -> CosmosAutoencoder:
     """With the weights that a run begins with, float32, on the CPU: the same in every process.
-
-    Random ones are the framework's defaults, as nothing published says otherwise.
 
     Raises:
         TokenBenchError: the weights to start from are missing, or do not fit.
@@ -42,7 +41,10 @@ def first_network(recipe: Recipe) -> CosmosAutoencoder:
         return network.requires_grad_(True)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(recipe.seed)
-        return CosmosAutoencoder(config)
+        network = CosmosAutoencoder(config)
+        if recipe.network.initialisation == "linear":
+            begin_linear(network)
+    return network
 
 
 def prepare(network: CosmosAutoencoder, recipe: Recipe, world: World) -> None:
