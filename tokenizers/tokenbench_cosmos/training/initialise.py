@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -21,11 +23,11 @@ def begin_linear(network: CosmosAutoencoder) -> None:
     """
     for module in network.modules():
         if isinstance(module, FactorizedCausalConv3d):
-            _pass_on(module[1].conv3d)
+            _pass_on(_plain(module[1]))
     for module in network.modules():
         match module:
             case ResBlock() | CausalResBlock3D():
-                _silence(module.conv2[1].conv3d if isinstance(module, CausalResBlock3D) else module.conv2)
+                _silence(_plain(module.conv2[1] if isinstance(module, CausalResBlock3D) else module.conv2))
                 _turn(module.nin_shortcut)
             case Attention() | CausalAttention():
                 _silence(_plain(module.proj_out))
@@ -44,7 +46,8 @@ def begin_linear(network: CosmosAutoencoder) -> None:
         _turn(layer[0] if isinstance(layer, FactorizedCausalConv3d) else layer)
 
 
-def _plain(layer: nn.Module) -> nn.Module:
+def _plain(layer: nn.Module) -> Any:
+    """The framework's own convolution."""
     return layer.conv3d if isinstance(layer, CausalConv3d) else layer
 
 
