@@ -120,7 +120,7 @@ def test_it_learns_to_tell_sharp_frames_from_blurred_ones(
     network = PatchDiscriminator(8, 2, spectral=spectral)
     game = Adversarial(kind=kind, weight=1.0, start=0, adaptive=False, r1_weight=0.1, r1_every=4)
     optimiser = torch.optim.Adam(network.parameters(), lr=4e-3, betas=(0.5, 0.999))
-    for step in range(40):
+    for step in range(80):
         terms = game.discriminator_terms(network, blurred[:16], tiles[:16], step)
         optimiser.zero_grad()
         torch.stack(list(terms.values())).sum().backward()
