@@ -11,6 +11,7 @@ from tokenbench.errors import TokenBenchError
 from tokenbench.evaluation.frames import as_array
 from tokenbench.media.codec import CodecRoundTrip, CodecSettings
 from tokenbench.media.colour import through_pixel_format
+from tokenbench.media.stored import stored_as
 
 STORAGES = {
     "none": "8-bit RGB frames, as quantised",
@@ -22,10 +23,6 @@ STORAGES = {
 
 # Of these both sides of a pair go through one of their own (`tokenbench.evaluation.stored_alike`).
 BOTH_SIDES = ("h264-qp28",)
-
-# mediapy 1.1.6 to 1.2: quantiser parameter by frame area.
-_MEDIAPY_AREA = 640 * 480
-_MEDIAPY_QP_LARGE, _MEDIAPY_QP_SMALL = 28, 20
 
 
 class Storage(Protocol):
@@ -50,9 +47,7 @@ def open_storage(name: str, height: int, width: int, fps: float) -> Storage:
         TokenBenchError: the name is not one of `STORAGES`.
     """
     if name in ("h264", "h264-qp28"):
-        is_large = name == "h264-qp28" or height * width > _MEDIAPY_AREA
-        settings = _mediapy_settings(height, width, _MEDIAPY_QP_LARGE if is_large else _MEDIAPY_QP_SMALL)
-        return _InMemory(name, CodecRoundTrip(settings, height, width, fps))
+        return _InMemory(name, CodecRoundTrip(_h264(name, height, width), height, width, fps))
     if name in ("yuv444p", "yuv420p"):
         return _InMemory(name, _PixelFormat(name, height, width))
     if name == "none":
@@ -60,12 +55,14 @@ def open_storage(name: str, height: int, width: int, fps: float) -> Storage:
     raise TokenBenchError(f"unknown storage {name!r}: choose one of {', '.join(STORAGES)}")
 
 
-def _mediapy_settings(height: int, width: int, quantiser: int) -> CodecSettings:
+def _h264(name: str, height: int, width: int) -> CodecSettings:
+    """What a stored video of that name is encoded with, by one thread."""
+    stored = stored_as(name)
     return CodecSettings(
-        encoder="libx264",
+        encoder=stored.encoder,
         decoder="h264",
-        options={"qp": str(quantiser), "preset": "medium", "threads": "1"},
-        pixel_format="yuv420p" if height % 2 == 0 and width % 2 == 0 else "yuv444p",
+        options={**stored.options_of(height, width), "threads": "1"},
+        pixel_format=stored.pixel_format_of(height, width),
     )
 
 
