@@ -15,12 +15,22 @@ from tokenbench_cosmos.training.losses import Losses, LossSettings, build_losses
 from tokenbench_cosmos.training.losses.flow import Flow
 from tokenbench_cosmos.training.losses.gram import Gram
 from tokenbench_cosmos.training.losses.perceptual import Perceptual
-from tokenbench_cosmos.training.losses.pixels import L1
+from tokenbench_cosmos.training.losses.pixels import L1, Rmse
 
 
 def frames(*values: float) -> Tensor:
     """A clip of frames of one value each, 1 x 3 x T x 4 x 6."""
     return torch.tensor(values).view(1, 1, -1, 1, 1).expand(1, 3, len(values), 4, 6).clone()
+
+
+def test_rmse_is_the_mean_root_over_samples() -> None:
+    # Samples with squared differences 0.25 and 0, and with 0.04 twice: roots of their means, mean of both.
+    ours, theirs = torch.cat([frames(0.5, 0), frames(0.2, -0.2)]), torch.zeros(2, 3, 2, 4, 6)
+    assert Rmse()(ours, theirs).item() == pytest.approx((0.125**0.5 + 0.2) / 2, rel=1e-5)
+    same = theirs.clone().requires_grad_(True)
+    Rmse()(same, theirs).backward()
+    assert same.grad is not None
+    assert same.grad.abs().max() == 0
 
 
 def test_l1_is_the_mean_difference() -> None:
@@ -122,6 +132,7 @@ def losses_of(settings: LossSettings, features: Any = None, flow: Any = None) ->
     return Losses(
         settings=settings,
         l1=L1(),
+        rmse=Rmse(),
         features=features,
         perceptual=Perceptual(settings.form, [1.0]),
         gram=Gram(settings.form, [1.0]),

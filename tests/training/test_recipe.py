@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from training_support import write_recipe
 
 from tokenbench.errors import Problems, TokenBenchError
+from tokenbench_cosmos.autoencoder import CosmosAutoencoder
 from tokenbench_cosmos.cards import CARDS
+from tokenbench_cosmos.config import CosmosConfig
 from tokenbench_cosmos.training.recipe import RECIPES, differences, read_recipe
 from tokenbench_cosmos.training.schedule import OptimiserSettings
 
@@ -96,6 +100,22 @@ def test_missing_and_broken_files_are_refused(tmp_path: Path) -> None:
 def test_every_released_network_of_the_first_two_series_has_a_recipe() -> None:
     released = {card.info.name for card in CARDS if "tokenize1" not in card.info.name}
     assert {f"cosmos-{name}" if "1.0" not in name else f"cosmos1-{name[:-4]}" for name in NETWORKS} == released
+
+
+@pytest.mark.parametrize("network", ["cv-4x8x8", "dv-4x8x8", "ci-8x8", "di-8x8"])
+@pytest.mark.parametrize("stages", [[], ["mini-large"]])
+def test_the_small_networks_are_the_published_ones_at_less_width(network: str, stages: list[str]) -> None:
+    recipe = read_recipe([f"{network}-mini", *stages], ["data.sources=['clips']", "start=''"])
+    ours, published = recipe.network.config(), read_recipe([network, "stage1"], ["data.sources=['clips']"])
+    assert replace(ours, channels=128, groups=1, z_channels=16) == replace(
+        published.network.config(), groups=1, z_channels=16
+    )
+    assert sum(parameter.numel() for parameter in _on_meta(ours).parameters()) * 2 < 7_900_000
+
+
+def _on_meta(config: CosmosConfig) -> CosmosAutoencoder:
+    with torch.device("meta"):
+        return CosmosAutoencoder(config)
 
 
 @pytest.mark.parametrize("stage", STAGES)

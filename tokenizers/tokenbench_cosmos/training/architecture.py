@@ -25,8 +25,10 @@ class NetworkSettings:
         groups: of every normalisation, of image networks.
         encoder_blocks: residual blocks a level.
         decoder_blocks: residual blocks a level.
-        initialisation: of random weights: the framework's "default" as nothing published says otherwise, or "linear"
-            (`tokenbench_cosmos.training.initialise`), which learns faster at first.
+        initialisation: of random weights: the framework's "default" as nothing published says otherwise, or
+            "principal", a linear codec of the training data (`tokenbench_cosmos.training.principal`). With `start`,
+            "principal" takes encoder and decoder from there, out of a continuous network, and begins the projections
+            anew.
     """
 
     variant: str
@@ -36,7 +38,7 @@ class NetworkSettings:
     groups: int = 0
     encoder_blocks: int = 0
     decoder_blocks: int = 0
-    initialisation: Literal["default", "linear"] = "default"
+    initialisation: Literal["default", "principal"] = "default"
 
     def card(self) -> Card:
         """Of the registered tokenizer whose network it is.

@@ -115,7 +115,7 @@ def step(run: Run) -> float:
 
 
 # Terms of 0 or more, which fall as training goes on; what opponents make of each other may go anywhere.
-_COMPARED = ("l1", "perceptual", "gram", "flow")
+_COMPARED = ("l1", "rmse", "perceptual", "gram", "flow")
 
 
 def evaluate(run: Run) -> None:

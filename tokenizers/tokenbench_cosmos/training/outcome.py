@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import platform
 import time
@@ -20,12 +21,18 @@ _PACKAGES = ("tokenbench", "torch", "numpy", "av")
 
 
 def write_weights(run: Run, folder: Path) -> None:
-    """Write `autoencoder.safetensors`, the average of the weights in float32, and `training.json` beside it.
+    """Write `autoencoder.safetensors`, the average of the weights, and `training.json` beside it.
 
     Raises:
         OutputError: they cannot be written.
     """
-    (path,) = export(run.state.average.module, "safetensors", folder)
+    module = run.state.average.module
+    if run.machine.recipe.weights == "float16":
+        # Buffers, such as the wavelet's taps, stay exact.
+        module = copy.deepcopy(module)
+        for parameter in module.parameters():
+            parameter.data = parameter.data.half()
+    (path,) = export(module, "safetensors", folder)
     write_text(folder / TRAINING, json.dumps(provenance(run, path), indent=2) + "\n")
 
 
@@ -44,11 +51,21 @@ def provenance(run: Run, path: Path) -> dict[str, Any]:
         "step": state.step,
         "evaluation": {**run.evaluator.dataset, **run.scores} if run.evaluator else None,
         **run.facts,
+        "began_as": _record_of(recipe.start),
         "date": time.strftime("%Y-%m-%d", time.gmtime()),
         "seconds": round(state.seconds),
         "device": torch.cuda.get_device_name(world.device) if world.device.type == "cuda" else _processor(),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}},
     }
+
+
+def _record_of(start: str) -> dict[str, Any] | None:
+    """What the training of the weights that a run started from said of them; None where they are not of a training."""
+    path = Path(start) / TRAINING
+    if not start or not path.is_file():
+        return None
+    record: dict[str, Any] = json.loads(path.read_text())
+    return record
 
 
 def _processor() -> str:

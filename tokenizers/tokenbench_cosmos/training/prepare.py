@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+from dataclasses import replace
 from functools import partial
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.distributed.fsdp import fully_shard
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.checkpoint import checkpoint
@@ -14,10 +16,15 @@ from tokenbench.weights import locate
 from tokenbench_cosmos import layers2d, layers3d
 from tokenbench_cosmos.autoencoder import CosmosAutoencoder
 from tokenbench_cosmos.cards import FILE_SETS
+from tokenbench_cosmos.config import CosmosConfig
 from tokenbench_cosmos.loading import Choices, load_network
+from tokenbench_cosmos.training.data import TrainingData
 from tokenbench_cosmos.training.distributed import World
-from tokenbench_cosmos.training.initialise import begin_linear
+from tokenbench_cosmos.training.principal import begin_principal, begin_projections
 from tokenbench_cosmos.training.recipe import Recipe
+
+# Mini-batches whose principal components are taken.
+_FIRST_BATCHES = 20
 
 # What is recomputed, and what is sharded, as one.
 _BLOCKS = (
@@ -26,25 +33,52 @@ _BLOCKS = (
 )
 
 
-def first_network(recipe: Recipe) -> CosmosAutoencoder:
+def first_network(recipe: Recipe, data: TrainingData | None = None) -> CosmosAutoencoder:
     """With the weights that a run begins with, float32, on the CPU: the same in every process.
+
+    Args:
+        recipe: of the run.
+        data: of the run; needed where the first weights depend on it.
 
     Raises:
         TokenBenchError: the weights to start from are missing, or do not fit.
+        ClipError: a clip cannot be read.
     """
     config = recipe.network.config()
-    if recipe.start:
-        name = recipe.network.card().info.name
-        hint = "--set start=FOLDER names the folder of an earlier run, or released weights"
-        files = locate(name, recipe.start, None, file_sets=FILE_SETS, hint=hint)
-        network, _ = load_network(config, files, Choices(), dtype=torch.float32)
-        return network.requires_grad_(True)
+    principal = recipe.network.initialisation == "principal"
+    if recipe.start and not principal:
+        return _started(recipe, config)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(recipe.seed)
         network = CosmosAutoencoder(config)
-        if recipe.network.initialisation == "linear":
-            begin_linear(network)
+    if principal:
+        if data is None:
+            raise ValueError("weights that begin as principal components need the training data")
+        pixels = _first_pixels(data, video=config.is_video)
+        if recipe.start:
+            continuous = _started(recipe, replace(config, fsq_levels=()))
+            network.encoder.load_state_dict(continuous.encoder.state_dict())
+            network.decoder.load_state_dict(continuous.decoder.state_dict())
+            begin_projections(network, pixels)
+        else:
+            begin_principal(network, pixels)
     return network
+
+
+def _started(recipe: Recipe, config: CosmosConfig) -> CosmosAutoencoder:
+    """Of a file, or of an earlier run."""
+    name = recipe.network.card().info.name
+    hint = "--set start=FOLDER names the folder of an earlier run, or released weights"
+    files = locate(name, recipe.start, None, file_sets=FILE_SETS, hint=hint)
+    network, _ = load_network(config, files, Choices(), dtype=torch.float32)
+    return network.requires_grad_(True)
+
+
+def _first_pixels(data: TrainingData, *, video: bool) -> Tensor:
+    """Of the first mini-batches, of videos for a video network: B x 3 x T x H x W, or B x 3 x H x W."""
+    steps = (step for step in itertools.count() if data.settings.is_image_step(step) != video)
+    pixels = torch.cat([data.batch(step).to_float() for step in itertools.islice(steps, _FIRST_BATCHES)])
+    return pixels if video else pixels.squeeze(2)
 
 
 def prepare(network: CosmosAutoencoder, recipe: Recipe, world: World) -> None:

@@ -22,7 +22,10 @@ from tokenbench_cosmos.training.schedule import OptimiserSettings
 RECIPES = Path(__file__).parents[1] / "recipes"
 
 # What may change when a run goes on: it does not change a bit of what is learned.
-_FREE = ("name", "checkpoints", "evaluation", "logging", "watch", "data.workers", "data.cache", "data.cache_bytes")
+_FREE = (
+    *("name", "weights", "checkpoints", "evaluation", "logging", "watch"),
+    *("data.workers", "data.cache", "data.cache_bytes"),
+)
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -111,6 +114,7 @@ class Recipe:
         ema: decay of the moving average of the weights, per step; it is what is evaluated and exported. The average
             over the first n steps has the decay (1 + n) / (10 + n) where that is less.
         precision: of the arithmetic; weights, averages and the optimiser are float32 in any case.
+        weights: as which the averaged weights are written at the end, and evaluated from there on by who loads them.
         compile: compile the network by torch.compile.
         recompute: recompute the activations in the backward pass instead of keeping them.
         parallel: how several processes share the work: each has all weights, or a part of them.
@@ -133,6 +137,7 @@ class Recipe:
     accumulate: int = 1
     ema: float = 0.9999
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    weights: Literal["float32", "float16"] = "float32"
     compile: bool = False
     recompute: bool = False
     parallel: Literal["ddp", "fsdp"] = "ddp"

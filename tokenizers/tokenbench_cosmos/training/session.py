@@ -134,8 +134,9 @@ def _open(
 ) -> Run:
     losses = build_losses(recipe.losses, world.device, networks)
     evaluator = Evaluator(recipe.evaluation, recipe.network.config(), world) if recipe.evaluation.every else None
-    state = first_state(recipe, world)
-    facts = {"recipe": recipe.as_dict(), "data_sha256": data.sha256, "processes": world.size}
+    state = first_state(recipe, world, data)
+    digests = {"data_sha256": data.sha256, "clips_sha256": data.clips_sha256}
+    facts = {"recipe": recipe.as_dict(), **digests, "processes": world.size}
     scores = _go_on(state, out, facts, say)
     network = state.network.module
     run = Run(

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from tokenbench_cosmos.autoencoder import CosmosAutoencoder
+from tokenbench_cosmos.training.data import TrainingData
 from tokenbench_cosmos.training.discriminator import PatchDiscriminator, build_discriminator
 from tokenbench_cosmos.training.distributed import World
 from tokenbench_cosmos.training.ema import Average
@@ -74,13 +75,19 @@ class State:
         return [self.network, *([self.discriminator] if self.discriminator else [])]
 
 
-def first_state(recipe: Recipe, world: World) -> State:
+def first_state(recipe: Recipe, world: World, data: TrainingData | None = None) -> State:
     """Before the first step, on the device of this process.
+
+    Args:
+        recipe: of the run.
+        world: its processes.
+        data: of the run; needed where the first weights depend on it.
 
     Raises:
         TokenBenchError: the weights to start from are missing, or do not fit.
+        ClipError: a clip cannot be read.
     """
-    network = first_network(recipe)
+    network = first_network(recipe, data)
     average = Average(network.to(world.device), recipe.ema)
     prepare(network, recipe, world)
     scale = recipe.precision == "float16"

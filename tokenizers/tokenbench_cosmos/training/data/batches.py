@@ -93,6 +93,11 @@ class TrainingData:
     notes: tuple[str, ...]
     sha256: str
 
+    @property
+    def clips_sha256(self) -> list[str]:
+        """Digests of the files that are trained on, sorted."""
+        return sorted({clip.source.sha256 for pool in (self.videos, self.images) for clip in pool.clips})
+
     def batch(self, step: int, rank: int = 0, world: int = 1) -> Batch:
         """The mini-batch of one process.
 

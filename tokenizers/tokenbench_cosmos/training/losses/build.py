@@ -17,7 +17,7 @@ from tokenbench_cosmos.training.losses.flow import Flow
 from tokenbench_cosmos.training.losses.gram import Gram
 from tokenbench_cosmos.training.losses.maps import FeatureNetwork, maps_of
 from tokenbench_cosmos.training.losses.perceptual import Perceptual, ShiftTolerant
-from tokenbench_cosmos.training.losses.pixels import L1
+from tokenbench_cosmos.training.losses.pixels import L1, Rmse
 from tokenbench_cosmos.training.losses.settings import LossSettings
 
 # What can be chosen where a network cannot be had.
@@ -34,6 +34,7 @@ class Losses:
     Args:
         settings: of the recipe.
         l1: the term of that name.
+        rmse: the term of that name.
         features: the network of perceptual and gram; None where no step needs one.
         perceptual: the term of that name.
         gram: the term of that name.
@@ -43,6 +44,7 @@ class Losses:
 
     settings: LossSettings
     l1: L1
+    rmse: Rmse
     features: FeatureNetwork | None
     perceptual: Perceptual | ShiftTolerant | None
     gram: Gram
@@ -70,6 +72,8 @@ class Losses:
         terms: dict[str, Tensor] = {}
         if "l1" in weights:
             terms["l1"] = self.l1(reconstruction, target)
+        if "rmse" in weights:
+            terms["rmse"] = self.rmse(reconstruction, target)
         if self.features and weights.keys() & {"perceptual", "gram"}:
             with torch.no_grad():
                 expected = maps_of(self.features, target)
@@ -112,6 +116,7 @@ def build_losses(
     return Losses(
         settings=settings,
         l1=L1(),
+        rmse=Rmse(),
         features=features,
         perceptual=perceptual,
         gram=Gram(settings.form, settings.layer_weights),

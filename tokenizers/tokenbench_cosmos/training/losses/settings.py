@@ -13,7 +13,7 @@ from tokenbench.errors import Problems
 Form = Literal["paper", "code"]
 
 # The terms that compare a reconstruction with its target; each has `TERM_weights` and `TERM_boundaries`.
-TERMS = ("l1", "perceptual", "gram", "flow")
+TERMS = ("l1", "rmse", "perceptual", "gram", "flow")
 
 # Depths of every perceptual network.
 _DEPTHS = 5
@@ -35,6 +35,8 @@ class LossSettings:
         flow: the network of the term flow; "none" leaves it out.
         l1_weights: of the absolute difference of pixels.
         l1_boundaries: steps, rising.
+        rmse_weights: of the root of the mean squared difference of pixels; 0, for nothing published has this term.
+        rmse_boundaries: steps, rising.
         perceptual_weights: of the difference of feature maps.
         perceptual_boundaries: steps, rising.
         gram_weights: of the difference of the maps' Gram matrices.
@@ -59,6 +61,8 @@ class LossSettings:
     flow: Literal["raft-large", "none"] = "none"
     l1_weights: tuple[float, ...] = (1.0,)
     l1_boundaries: tuple[int, ...] = ()
+    rmse_weights: tuple[float, ...] = (0.0,)
+    rmse_boundaries: tuple[int, ...] = ()
     perceptual_weights: tuple[float, ...] = (0.1, 0.073)
     perceptual_boundaries: tuple[int, ...] = (500_000,)
     gram_weights: tuple[float, ...] = (0.0, 0.062)
@@ -124,7 +128,7 @@ class LossSettings:
         for step in sorted({0, *(step for term in TERMS for step in getattr(self, f"{term}_boundaries"))}):
             if not self.weights(step).keys() - {"flow"}:
                 yield (
-                    f"losses: nothing is left to minimise at step {step} (images have no flow); give l1, perceptual "
-                    "or gram a weight above 0"
+                    f"losses: nothing is left to minimise at step {step} (images have no flow); give l1, rmse, "
+                    "perceptual or gram a weight above 0"
                 )
                 return
