@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tokenbench.errors import OutputError
-from tokenbench.files import whole_file, write_bytes, write_text
+from tokenbench.files import safe_name, whole_file, write_bytes, write_text
 
 
 def test_a_file_that_fails_leaves_the_old_one_and_no_rest(tmp_path: Path) -> None:
@@ -60,3 +60,18 @@ def test_a_folder_of_that_name_is_not_replaced(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="Is a directory"):
         write_text(tmp_path / "a.txt", "text")
     assert os.listdir(tmp_path) == ["a.txt"]
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("cosmos-cv-4x8x8-mini", "cosmos-cv-4x8x8-mini"),
+        ("diffusers:owner/name#vae", "diffusers-owner-name-vae"),
+        ("../../etc/passwd", "etc-passwd"),
+        ("a\tb\nc\x1b[2J/é", "a-b-c-2J"),
+        ("x" * 999, "x" * 120),
+        ("...", "unnamed"),
+    ],
+)
+def test_any_text_makes_the_name_of_one_folder(text: str, name: str) -> None:
+    assert safe_name(text) == name

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from tokenbench.errors import OutputError, TokenBenchError
+
+# Leaves room for what is put behind it: file systems take 255 bytes.
+_LONGEST_NAME = 120
 
 
 @contextmanager
@@ -52,6 +56,11 @@ def write_bytes(path: Path, data: bytes) -> None:
 def write_text(path: Path, text: str) -> None:
     """Write `text` to `path` as UTF-8, whole or not at all."""
     write_bytes(path, text.encode())
+
+
+def safe_name(text: str) -> str:
+    """The name of a file or folder that reads like `text`, whatever that holds: slashes, colons, control characters."""
+    return re.sub(r"[^A-Za-z0-9._+@-]+", "-", text).strip("-.")[:_LONGEST_NAME] or "unnamed"
 
 
 @contextmanager

@@ -1,12 +1,13 @@
 """Every tokenizer by its name: the registry over the plug-ins' entry points, and a user's own file.
 
-Listing costs no torch: plug-ins offer cards, and a card resolves its network on first use.
+Listing costs no torch: plug-ins offer cards, and a card resolves its network on first use. Names that are too many to
+list, such as a codec's operating points, have no fixed card: a plug-in makes it from the name when it is asked for.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
@@ -18,21 +19,11 @@ from tokenbench.tokenizer import Card, Tokenizer
 if TYPE_CHECKING:
     import torch
 
+# Cards, one or a list of them.
 ENTRY_POINT_GROUP = "tokenbench.tokenizers"
 
-
-def _cards_of(entry: EntryPoint) -> list[Card]:
-    """The cards that one plug-in offers: a card, or an iterable of cards."""
-    where = f"plug-in {entry.name!r} ({entry.value})"
-    try:
-        offered = entry.load()
-    except (ImportError, AttributeError) as error:
-        raise TokenBenchError(f"{where} cannot be loaded: {error}; repair or uninstall the package") from error
-    cards = [offered] if isinstance(offered, Card) else list(offered) if isinstance(offered, Iterable) else [offered]
-    for card in cards:
-        if not isinstance(card, Card):
-            raise TokenBenchError(f"{where} offers a {type(card).__name__}, expected tokenbench.Card or a list of them")
-    return cards
+# Functions `card(name) -> Card | None`: None where the name is not theirs, TokenBenchError where it is but is wrong.
+PATTERN_GROUP = "tokenbench.tokenizer_patterns"
 
 
 @cache
@@ -44,7 +35,7 @@ def registered() -> dict[str, Card]:
     """
     cards: dict[str, Card] = {}
     origin: dict[str, str] = {}
-    for entry in sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda entry: entry.name):
+    for entry in _entries(ENTRY_POINT_GROUP):
         for card in _cards_of(entry):
             name = card.info.name
             if name in cards and cards[name] != card:
@@ -57,14 +48,17 @@ def registered() -> dict[str, Card]:
 
 
 def find_card(name: str) -> Card:
-    """The card of that name.
+    """The card of that name: a registered one, or one that a plug-in makes for it.
 
     Raises:
-        TokenBenchError: there is none; the message has near names.
+        TokenBenchError: there is none, and the message has near names; a plug-in knows the name and refuses it; two
+            plug-ins offer different cards for it.
     """
     cards = registered()
     if name in cards:
         return cards[name]
+    if card := _made(name):
+        return card
     near = difflib.get_close_matches(name, cards, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}?" if near else "'tokenbench list tokenizers' shows all"
     raise TokenBenchError(f"unknown tokenizer {name!r}: {hint}")
@@ -80,7 +74,7 @@ def load_tokenizer(
     """A tokenizer, ready to use.
 
     Args:
-        name: a registered name, or `path/to/file.py:ClassName` for one's own.
+        name: a registered name, one that a plug-in makes a card for, or `path/to/file.py:ClassName` for one's own.
         weights: file or folder of weights; "random" for the framework's default initialisation; None looks in the
             usual places.
         device: torch device.
@@ -93,3 +87,53 @@ def load_tokenizer(
     if is_custom(name):
         return load_custom(name, weights=weights, device=device, dtype=dtype, **settings)
     return find_card(name).load(weights=weights, device=device, dtype=dtype, **settings)
+
+
+def _made(name: str) -> Card | None:
+    """The card that a plug-in makes for a name; None where none knows it."""
+    made: dict[str, Card] = {}
+    for entry in _entries(PATTERN_GROUP):
+        card = _maker(entry)(name)
+        if not isinstance(card, Card | None):
+            raise TokenBenchError(f"{_where(entry)} gave a {type(card).__name__} for {name!r}, expected a card or None")
+        if card is not None:
+            made[entry.value] = card
+    origin = next(iter(made), "")
+    for other, card in made.items():
+        if card != made[origin]:
+            raise TokenBenchError(f"tokenizer {name!r} is offered by {origin} and by {other}; uninstall one of them")
+    return made.get(origin)
+
+
+def _maker(entry: EntryPoint) -> Callable[[str], Card | None]:
+    maker = _loaded(entry)
+    if not callable(maker):
+        raise TokenBenchError(f"{_where(entry)} offers a {type(maker).__name__}, expected a function card(name)")
+    return maker
+
+
+def _cards_of(entry: EntryPoint) -> list[Card]:
+    """The cards that one plug-in offers: a card, or an iterable of cards."""
+    offered = _loaded(entry)
+    cards = [offered] if isinstance(offered, Card) else list(offered) if isinstance(offered, Iterable) else [offered]
+    for card in cards:
+        if not isinstance(card, Card):
+            raise TokenBenchError(
+                f"{_where(entry)} offers a {type(card).__name__}, expected tokenbench.Card or a list of them"
+            )
+    return cards
+
+
+def _entries(group: str) -> list[EntryPoint]:
+    return sorted(entry_points(group=group), key=lambda entry: entry.name)
+
+
+def _loaded(entry: EntryPoint) -> Any:
+    try:
+        return entry.load()
+    except (ImportError, AttributeError) as error:
+        raise TokenBenchError(f"{_where(entry)} cannot be loaded: {error}; repair or uninstall the package") from error
+
+
+def _where(entry: EntryPoint) -> str:
+    return f"plug-in {entry.name!r} ({entry.value})"

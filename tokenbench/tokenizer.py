@@ -5,7 +5,7 @@ Importing this module costs no torch: a card names its network as "module:object
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -232,6 +232,8 @@ class Card:
         options: keyword arguments that belong to this card, such as a codec's operating point.
         switches: further keyword arguments that a user may set, and what each does; the factory has defaults for them.
         hub: where the weights are published, for tokenizers that have some.
+        requires: packages beyond tokenbench's own: the name that each is imported by, without dots, and what pip
+            installs to have it, such as `{"diffusers": "tokenbench[diffusers]"}`.
     """
 
     info: TokenizerInfo
@@ -239,6 +241,13 @@ class Card:
     options: Mapping[str, Any] = field(default_factory=dict)
     switches: Mapping[str, str] = field(default_factory=dict)
     hub: HubSource | None = None
+    requires: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def to_install(self) -> str:
+        """The command that installs what is missing of `requires`; empty where nothing is. Imports nothing."""
+        missing = [wanted for name, wanted in self.requires.items() if importlib.util.find_spec(name) is None]
+        return f"pip install {' '.join(map(repr, dict.fromkeys(missing)))}" if missing else ""
 
     def load(
         self,
@@ -250,13 +259,16 @@ class Card:
         """Make the tokenizer; `dtype` None means float32.
 
         Raises:
-            TokenBenchError: a setting is none of the card's switches; whatever the factory raises.
+            TokenBenchError: a setting is none of the card's switches, or a package is missing; whatever the factory
+                raises.
         """
         import torch
 
         if unknown := [name for name in settings if name not in self.switches]:
             known = ", ".join(self.switches) or "none"
             raise TokenBenchError(f"{self.info.name} has no setting {unknown[0]!r}; its settings are: {known}")
+        if command := self.to_install:
+            raise TokenBenchError(f"{self.info.name} needs a package that is not installed: {command}")
         where = {} if self.hub is None else {"hub": self.hub}
 
         module, _, attribute = self.factory.partition(":")

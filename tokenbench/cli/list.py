@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, get_args
 
 import click
 
 from tokenbench.cli.show import table
 from tokenbench.errors import printable
-from tokenbench.tokenizer import TokenizerInfo
+from tokenbench.tokenizer import Kind, Modality, TokenizerInfo
+
+if TYPE_CHECKING:
+    from tokenbench.readiness import Readiness
 
 
 @click.group("list")
@@ -18,18 +23,33 @@ def command() -> None:
 
 
 @command.command("tokenizers")
-@click.option("--json", "as_json", is_flag=True, help="Every field of every card, as JSON.")
-def tokenizers(as_json: bool) -> None:
-    """Registered tokenizers, those of installed plug-ins included."""
+@click.option("--kind", type=click.Choice(get_args(Kind)), help="Only these.")
+@click.option("--modality", type=click.Choice(get_args(Modality)), help="Only these.")
+@click.option("--ready", is_flag=True, help="Only those that can be used at once.")
+@click.option("--json", "as_json", is_flag=True, help="Every field of every card, and what is missing, as JSON.")
+def tokenizers(kind: str | None, modality: str | None, ready: bool, as_json: bool) -> None:
+    """Registered tokenizers, those of installed plug-ins included, and which of them can be used at once.
+
+    Names that are too many to list: codecs at any quality (h264-crf30), diffusers:REPOSITORY, jit:ENCODER,DECODER.
+    """
+    from tokenbench.readiness import readiness
     from tokenbench.registry import registered
 
-    infos = [card.info for card in registered().values()]
+    found = [
+        (card.info, readiness(card))
+        for card in registered().values()
+        if kind in (None, card.info.kind) and modality in (None, card.info.modality)
+    ]
+    found = [(info, now) for info, now in found if now.state == "ready" or not ready]
     if as_json:
-        click.echo(json.dumps([dataclasses.asdict(info) for info in infos], indent=2))
+        entries = [{**dataclasses.asdict(info), "readiness": now.state, "hint": now.hint} for info, now in found]
+        click.echo(json.dumps(entries, indent=2))
         return
-    header = ["name", "kind", "modality", "TxHxW", "token", "bits/pixel", "parameters", "license", "weights"]
+    header = ["name", "kind", "modality", "TxHxW", "token", "bits/pixel", "parameters", "license", "readiness"]
     numeric = [False, False, False, False, False, True, True, False, False]
-    click.echo(table([header, *map(_row, infos)], numeric=numeric))
+    click.echo(table([header, *([*_row(info), now.state] for info, now in found)], numeric=numeric))
+    for line in _advice([now for _, now in found]):
+        click.echo(line, err=True)
 
 
 @command.command("datasets")
@@ -100,6 +120,17 @@ def protocols() -> None:
     click.echo("\n" + table([["build-dataset --protocol", "builds"], *rows], numeric=[False, False]))
 
 
+def _advice(found: Sequence[Readiness]) -> list[str]:
+    """What to do about those that are not ready, a line for each kind of lack."""
+    commands = sorted({now.hint for now in found if now.state == "package missing"})
+    lines = [f"package missing: {command}" for command in commands]
+    if any(now.state == "weights missing" for now in found):
+        lines.append(
+            "weights missing: 'tokenbench weights fetch NAME'; where a card names no repository, --json says how"
+        )
+    return lines
+
+
 def _row(info: TokenizerInfo) -> list[str]:
     if info.vocabulary:
         token = f"1 of {info.vocabulary}"
@@ -116,5 +147,4 @@ def _row(info: TokenizerInfo) -> list[str]:
         "measured" if info.bits_per_pixel is None else f"{info.bits_per_pixel:.3g}",
         f"{info.parameters / 1e6:.1f} M" if info.parameters else "-",
         info.license,
-        info.weights,
     ]

@@ -68,6 +68,20 @@ def print_result(result: Result) -> None:
         click.echo(f"failed: {failure['clip']}: {failure['error']}", err=True)
 
 
+def print_curve(results: Sequence[Result]) -> None:
+    """Means of several results, a line each: rate first, then quality; videos and photographs apart."""
+    parts = [(kind, result) for kind in _MEDIA for result in results if kind in result["media"]]
+    present = (name for kind, result in parts for name in result["media"][kind]["metrics"])
+    metrics = list(dict.fromkeys(["bits_per_pixel", *present]))
+    rows = [["over", "tokenizer", *metrics]]
+    for kind, result in parts:
+        section = result["media"][kind]
+        means = {name: value["value"] for name, value in section["metrics"].items()}
+        numbers = [_mean(name, means.get(name)) for name in metrics]
+        rows.append([f"{section['clips']} {_MEDIA[kind]}", result["tokenizer"]["name"], *numbers])
+    click.echo(table(rows, numeric=[False, False, *[True] * len(metrics)]))
+
+
 def _skipped(result: Result) -> dict[str, list[str]]:
     """Clip and reason, by metric."""
     reasons: dict[str, list[str]] = {}
@@ -90,6 +104,10 @@ def _cells(name: str, value: MetricValue) -> list[str]:
         return [name, "-", "-", value["unit"]]
     interval = f"[{_number(name, low)}, {_number(name, high)}]" if value["n"] > 1 else "-"
     return [name, _number(name, mean), interval, "" if value["unit"] == "1" else value["unit"]]
+
+
+def _mean(name: str, value: float | None) -> str:
+    return "-" if value is None else _number(name, value)
 
 
 def _number(name: str, value: float) -> str:

@@ -70,30 +70,29 @@ def cached(repository: str, revision: str | None, file_sets: Sequence[Sequence[s
 
     Where several cached commits begin with the revision's digits, none is taken.
     """
-    from huggingface_hub import try_to_load_from_cache
-
     found = []
-    for commit in _cached_commits(repository, revision):
+    for snapshot in _cached_snapshots(repository, revision):
         for names in file_sets:
-            paths = [try_to_load_from_cache(repository, name, revision=commit) for name in names]
-            if all(isinstance(path, str) for path in paths):
-                found.append(([Path(str(path)) for path in paths], commit))
+            paths = [snapshot / name for name in names]
+            if all(path.is_file() for path in paths):
+                found.append((paths, snapshot.name))
                 break
     return found[0] if len(found) == 1 else None
 
 
-def _cached_commits(repository: str, revision: str | None) -> Iterator[str]:
-    """Commits in the cache that a revision may mean: what a branch was last, or every one if that is not known."""
+def _cached_snapshots(repository: str, revision: str | None) -> Iterator[Path]:
+    """Folders of commits in the cache that a revision may mean: what a branch was last, or all if that is not known."""
+    # The client itself takes half a second to load, which is too long for a listing.
     from huggingface_hub import constants
 
     folder = Path(constants.HF_HUB_CACHE, "models--" + repository.replace("/", "--"))
     reference = folder / "refs" / (revision or _NEWEST)
     if not is_commit(revision) and reference.is_file():
-        yield reference.read_text().strip()
+        yield folder / "snapshots" / reference.read_text().strip()
         return
     for snapshot in sorted(folder.glob("snapshots/*")):
         if revision is None or (is_commit(revision) and snapshot.name.startswith(revision)):
-            yield snapshot.name
+            yield snapshot
 
 
 def _whole_commit(repository: str, revision: str | None) -> str:

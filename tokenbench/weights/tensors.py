@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -22,24 +22,29 @@ Format = Literal["torchscript", "pickle", "safetensors"]
 _FORMATS: dict[str, Format] = {TORCHSCRIPT: "torchscript", SAFETENSORS: "safetensors"}
 
 # Checkpoints of trainers keep the network's tensors one level down, under one of these keys.
-_WRAPPERS = ("state_dict", "model")
+CONTAINERS = ("state_dict", "model")
 
 # What a clone without Git LFS leaves in place of a large file.
 _LFS_POINTER = b"version https://git-lfs"
 
 
-def read_tensors(path: Path) -> dict[str, Tensor]:
+def read_tensors(path: Path, containers: Sequence[str] = CONTAINERS) -> dict[str, Tensor]:
     """The tensors of a weight file by name, on the CPU, in the dtypes of the file; nothing in the file is run.
 
     The content decides how it is read, whatever the file's name: a TorchScript archive without its code, a plain
-    state dict with torch's restricted unpickler (one level of "state_dict" or "model" is unwrapped; an optimizer's
-    state beside it is left alone), safetensors as they are.
+    state dict with torch's restricted unpickler (one level is unwrapped; an optimizer's state beside it is left
+    alone), safetensors as they are.
+
+    Args:
+        path: of the file.
+        containers: keys under which a trainer's checkpoint may keep the tensors, best first.
 
     Raises:
         TokenBenchError: the file is missing, empty, truncated, of another format, or holds more than tensors.
     """
-    readers = {"torchscript": _read_torchscript, "pickle": _read_pickle, "safetensors": _read_safetensors}
-    state = readers[weight_format(path)](path)
+    kind = weight_format(path)
+    readers = {"torchscript": _read_torchscript, "safetensors": _read_safetensors}
+    state = _read_pickle(path, containers) if kind == "pickle" else readers[kind](path)
     if not state:
         raise TokenBenchError(f"weights {path} hold no tensors; name another file")
     return state
@@ -94,7 +99,7 @@ def _head(path: Path) -> bytes:
     return head
 
 
-def _read_pickle(path: Path) -> dict[str, Tensor]:
+def _read_pickle(path: Path, containers: Sequence[str]) -> dict[str, Tensor]:
     import torch
 
     try:
@@ -106,14 +111,14 @@ def _read_pickle(path: Path) -> dict[str, Tensor]:
         raise TokenBenchError(f"cannot read weights {path}: it {reason}") from error
     except Exception as error:  # damaged pickles raise whatever their bytes happen to say
         raise damaged(path, "checkpoint") from error
-    return _tensors_of(path, content)
+    return _tensors_of(path, content, containers)
 
 
-def _tensors_of(path: Path, content: Any) -> dict[str, Tensor]:
+def _tensors_of(path: Path, content: Any, containers: Sequence[str]) -> dict[str, Tensor]:
     """The name -> tensor dictionary that a checkpoint is, or has one level down."""
     import torch
 
-    for key in _WRAPPERS:
+    for key in containers:
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
             content = content[key]
             break

@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 from tokenbench.tokenizer import Card, Padding, TokenizerInfo, nominal_bits_per_pixel
+from tokenbench_baselines.codecs.cards import CARDS as CODECS
+from tokenbench_baselines.diffusers_models.cards import CARDS as DIFFUSERS_IMAGE
+from tokenbench_baselines.diffusers_models.video_cards import CARDS as DIFFUSERS_VIDEO
+from tokenbench_baselines.emu3.cards import CARDS as EMU3
+from tokenbench_baselines.omnitokenizer.cards import CARDS as OMNITOKENIZER
+from tokenbench_baselines.videogpt.cards import CARDS as VIDEOGPT
+from tokenbench_baselines.vq.cards import CARDS as VQ
 
 _RGB_BITS = 24.0
 
@@ -43,69 +50,17 @@ def _linear(name: str, compression: tuple[int, int, int], source: str, descripti
     )
 
 
-def _video_codec(
-    name: str, encoder: str, decoder: str, options: dict[str, str], license: str, description: str
-) -> Card:
-    return Card(
-        info=TokenizerInfo(
-            name=name,
-            kind="codec",
-            license=license,
-            source=f"FFmpeg {encoder} through PyAV",
-            description=description,
-        ),
-        factory="tokenbench_baselines.codecs:VideoCodec",
-        options={"encoder": encoder, "decoder": decoder, "encoder_options": options},
-    )
-
-
-_CODECS = [
-    # Thread counts are fixed because they change the bits written; x264 repeats itself with one thread alone.
-    _video_codec(
-        "h264-crf23",
-        "libx264",
-        "h264",
-        {"crf": "23", "preset": "medium", "threads": "1"},
-        "GPL-2.0-or-later",
-        "H.264, x264 preset medium at its default quality",
-    ),
-    _video_codec(
-        "h265-crf28",
-        "libx265",
-        "hevc",
-        {"crf": "28", "preset": "medium", "x265-params": "log-level=error:frame-threads=2:pools=2"},
-        "GPL-2.0-or-later",
-        "H.265, x265 preset medium at its default quality",
-    ),
-    _video_codec(
-        "av1-crf35",
-        "libsvtav1",
-        "libdav1d",
-        {"crf": "35", "preset": "8"},
-        "BSD-3-Clause-Clear",
-        "AV1, SVT-AV1 preset 8 at its default quality",
-    ),
-]
-
-_JPEG = Card(
-    info=TokenizerInfo(
-        name="jpeg-q75",
-        kind="codec",
-        modality="image",
-        license="IJG",
-        source="libjpeg-turbo through Pillow",
-        description="JPEG, quality 75, 4:2:0; every frame of a video alone",
-    ),
-    factory="tokenbench_baselines.jpeg:Jpeg",
-    options={"quality": 75},
-)
-
 CARDS = [
     _IDENTITY,
     _linear("haar-4x8x8", (4, 8, 8), _HAAR, "2-level 3-D Haar transform, 16 coefficients kept of 768 a token"),
     _linear("haar-8x8", (1, 8, 8), _HAAR, "2-level Haar transform, 16 coefficients kept of 192 a token"),
     _linear("klt-4x8x8", (4, 8, 8), _KLT, "the 16 principal components of 4 x 8 x 8 patches of real videos"),
     _linear("klt-8x8", (1, 8, 8), _KLT, "the 16 principal components of 8 x 8 patches of photographs"),
-    *_CODECS,
-    _JPEG,
+    *CODECS,
+    *DIFFUSERS_IMAGE,
+    *DIFFUSERS_VIDEO,
+    *EMU3,
+    *OMNITOKENIZER,
+    *VIDEOGPT,
+    *VQ,
 ]

@@ -12,9 +12,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from tokenbench.errors import TokenBenchError
 from tokenbench.media.codec import CodecRoundTrip, CodecSettings, VideoDecoder, VideoEncoder
 from tokenbench.media.pixels import to_float, to_uint8
 from tokenbench.tokenizer import Tokenizer, TokenizerInfo, Tokens
+from tokenbench_baselines.codecs.family import Presets
 
 # SVT-AV1 prints its banner from C, past every logger; 1 leaves its errors.
 os.environ.setdefault("SVT_LOG", "1")
@@ -32,7 +34,22 @@ class CodedClip:
 
 
 class VideoCodec(Tokenizer):
-    """An encoder at one operating point. Runs on the CPU whatever the device."""
+    """An encoder at one operating point. Runs on the CPU whatever the device.
+
+    Args:
+        info: its card.
+        encoder: FFmpeg's name of it.
+        decoder: FFmpeg's name of the decoder.
+        encoder_options: the same for all operating points.
+        presets: that the encoder has.
+        quality: the operating point, a constant rate factor.
+        preset: one of the presets; None takes the usual one.
+        device: of what is decoded.
+        dtype: of what is decoded.
+
+    Raises:
+        TokenBenchError: there is no such preset.
+    """
 
     def __init__(
         self,
@@ -41,12 +58,20 @@ class VideoCodec(Tokenizer):
         encoder: str,
         decoder: str,
         encoder_options: Mapping[str, str],
+        presets: Presets,
+        quality: int,
+        preset: str | int | None = None,
         device: torch.device,
         dtype: torch.dtype,
         **_: Any,
     ) -> None:
+        chosen = presets.usual if preset is None else str(preset)
+        if chosen not in presets.names:
+            raise TokenBenchError(f"{info.name} has no preset {chosen!r}: choose one of {', '.join(presets.names)}")
+        options = {**encoder_options, presets.option: chosen, "crf": str(quality)}
         self.info = info
-        self._settings = CodecSettings(encoder=encoder, decoder=decoder, options=encoder_options)
+        self.provenance = {"encoder": encoder, "options": options}
+        self._settings = CodecSettings(encoder=encoder, decoder=decoder, options=options)
         self._device, self._dtype = device, dtype
 
     def encode(self, video: Tensor) -> Tokens:

@@ -1,0 +1,1 @@
+"""Classical codecs: families of operating points, each of which is a tokenizer."""

@@ -1,0 +1,1 @@
+"""Autoencoders of the diffusers library as tokenizers (`pip install tokenbench[diffusers]`)."""

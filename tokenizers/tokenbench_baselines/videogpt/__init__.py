@@ -1,0 +1,1 @@
+"""VideoGPT's VQ-VAE (Yan et al. 2021, arXiv 2104.10157)."""
