@@ -34,9 +34,13 @@ FORBIDDEN = {
         *("registry", "reporting", "tokenizer", "tokens", "weights"),
     },
     "tokens": {"cli", "metrics", "reporting"},
+    "checking": {"cli", "custom", "datasets", "metrics", "networks", "probing", "reporting", "tokens", "weights"},
+    "probing": {"cli", "custom", "datasets", "registry", "reporting", "tokens", "weights"},
 }
 # Parts of evaluation that tokens share: a clip must be cut and padded alike, whether its tokens are kept or not.
 SHARED_WITH_TOKENS = {"guard", "padding", "windows"}
+# What is checked is the way that clips really take, streams included.
+SHARED_WITH_CHECKING = SHARED_WITH_TOKENS | {"streams"}
 PLUGINS = ("tokenbench_baselines", "tokenbench_cosmos")
 PLUGINS_MAY_IMPORT = {"tokenizer", "weights", "media", "errors", "files"}
 # Training also needs what is trained on, what losses stand on, and what is measured on the way.
@@ -70,16 +74,23 @@ def test_data_flows_one_way(room: str) -> None:
         assert not rooms_of(imports_of(path)) & FORBIDDEN[room], path
 
 
-def test_only_the_command_line_imports_tokens() -> None:
+@pytest.mark.parametrize("room", ["checking", "probing", "tokens"])
+def test_only_the_command_line_imports_them(room: str) -> None:
     for path in files_of(ROOT / "tokenbench"):
-        if path.relative_to(ROOT / "tokenbench").parts[0] not in ("cli", "tokens"):
-            assert "tokens" not in rooms_of(imports_of(path)), path
+        if path.relative_to(ROOT / "tokenbench").parts[0] not in ("cli", room):
+            assert room not in rooms_of(imports_of(path)), path
 
 
 def test_tokens_share_with_evaluation_how_a_clip_is_cut_and_padded() -> None:
     for path in files_of(ROOT / "tokenbench" / "tokens"):
         names = {name.split(".")[2] for name in imports_of(path) if name.startswith("tokenbench.evaluation.")}
         assert names <= SHARED_WITH_TOKENS, path
+
+
+def test_checks_share_with_evaluation_the_way_that_clips_take() -> None:
+    for path in files_of(ROOT / "tokenbench" / "checking"):
+        names = {name.split(".")[2] for name in imports_of(path) if name.startswith("tokenbench.evaluation.")}
+        assert names <= SHARED_WITH_CHECKING, path
 
 
 def test_the_harness_knows_no_tokenizer_by_name() -> None:
@@ -119,6 +130,8 @@ def loaded_by(code: str, tmp_path: Path) -> set[str]:
         ["tokenize", "--help"],
         ["detokenize", "--help"],
         ["report", "--help"],
+        ["probe", "--help"],
+        ["check-tokenizer", "--help"],
         ["review", "--help"],
         ["diff", "--help"],
         ["train", "--help"],

@@ -22,6 +22,8 @@ _COMMANDS = {
     "detokenize": ("tokenbench.cli.detokenize", "Turn token files back into videos and images."),
     "compare": ("tokenbench.cli.compare", "Score a folder of reconstructions against its references."),
     "drift": ("tokenbench.cli.drift", "Score one pair under every convention of PSNR and SSIM."),
+    "check-tokenizer": ("tokenbench.cli.check_tokenizer", "Does a tokenizer do what the contract says? One's own too."),
+    "probe": ("tokenbench.cli.probe", "Lay a tokenizer's faults bare with synthetic patterns, without a data set."),
     "report": ("tokenbench.cli.report", "Tables, plots and a page from the results of runs."),
     "diff": ("tokenbench.cli.diff", "Do runs over the same clips differ? Differences, tests, ranks with ties."),
     "download": ("tokenbench.cli.download", "Fetch raw data sets that are published as lists of links."),
