@@ -121,3 +121,11 @@ def test_a_size_that_an_encoder_refuses_is_one_line() -> None:
 def test_a_codec_that_is_not_there_is_named(encoder: str, decoder: str) -> None:
     with pytest.raises(TokenBenchError, match="nosuch is not in this build of PyAV"):
         CodecRoundTrip(CodecSettings(encoder=encoder, decoder=decoder), 16, 16, 25.0)
+
+
+@pytest.mark.parametrize("size", [(2, 2), (33, 31), (16, 40)])
+def test_frames_smaller_than_a_block_come_back(settings: CodecSettings, pan: Frames, size: tuple[int, int]) -> None:
+    frames = np.ascontiguousarray(pan[:5, : size[0], : size[1]])
+    back, _ = coded(settings, frames)
+    assert back.shape == frames.shape
+    assert np.abs(back.astype(int) - frames).mean() < 40

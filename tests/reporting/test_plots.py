@@ -50,6 +50,7 @@ def test_files_are_pictures(plots: list[Plot]) -> None:
     for plot in plots:
         assert Image.open(io.BytesIO(plot.png)).size == (1280, 832)
         assert ElementTree.fromstring(plot.svg).tag.endswith("svg")
+        assert plot.pdf.startswith(b"%PDF-")
 
 
 def test_a_ceiling_far_above_leaves_the_axes_to_the_points(plots: list[Plot]) -> None:

@@ -28,7 +28,7 @@ def test_the_report_has_all_its_files_and_no_others(runs: dict[str, Path], tmp_p
         f"plots/tiny-mixed-paper-1-{media}-{metric}.{suffix}"
         for media in ("video", "image")
         for metric in ("psnr", "ssim")
-        for suffix in ("png", "svg")
+        for suffix in ("pdf", "png", "svg")
     }
     assert set(contents(tmp_path / "new" / "report")) == TABLES | plots
 

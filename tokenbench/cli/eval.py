@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,6 +16,10 @@ from tokenbench.cli.options import (
     skip_option,
     window_option,
 )
+from tokenbench.cli.sweep import Sweep, run_points, sweep_option
+
+if TYPE_CHECKING:
+    from tokenbench.evaluation.result import Result
 
 _STORAGES = ("none", "yuv444p", "yuv420p", "h264", "h264-qp28")
 
@@ -29,6 +33,7 @@ _STORAGES = ("none", "yuv444p", "yuv420p", "h264", "h264-qp28")
     metavar="NAME|FOLDER|TOML",
     help="Clips to score the tokenizer on; also davis:FOLDER and other raw sets ('tokenbench list datasets').",
 )
+@sweep_option
 @metrics_option
 @protocol_option
 @network_option
@@ -58,11 +63,12 @@ _STORAGES = ("none", "yuv444p", "yuv420p", "h264", "h264-qp28")
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Folder of the results; by default one under runs/ that is named after the settings.",
+    help="Folder of the results, with --sweep of one for each point; by default under runs/, named after the settings.",
 )
 def command(
     tokenizer: str,
     dataset: str,
+    sweep: Sweep | None,
     metrics: tuple[str, ...],
     protocol: str,
     networks: dict[str, str],
@@ -82,7 +88,7 @@ def command(
     """Reconstruct a data set with a tokenizer and score it.
 
     Writes OUT/result.json, OUT/clips.csv and OUT/frames.csv. An interrupted run goes on where it stopped when the same
-    command is given again.
+    command is given again. With --sweep, every point has a run and a folder of its own.
     """
     import dataclasses
     from collections import Counter
@@ -96,9 +102,11 @@ def command(
     from tokenbench.evaluation.protocol import Protocol
     from tokenbench.evaluation.runner import Evaluation, evaluate
     from tokenbench.evaluation.windows import Compute
+    from tokenbench.files import safe_name
     from tokenbench.metrics.conventions import find_convention
     from tokenbench.registry import load_tokenizer
 
+    points = sweep.points(tokenizer) if sweep else [tokenizer]
     convention = find_convention(protocol)
     clips = open_dataset(dataset)
     if clips.note:
@@ -112,18 +120,26 @@ def command(
         clips=Counter(clip.kind for clip in clips.clips),
         skip_unavailable=skip_unavailable,
     )
-    run = Evaluation(
-        tokenizer=load_tokenizer(tokenizer, weights=weights, device=compute.device, dtype=compute.dtype, **settings),
-        dataset=clips,
-        protocol=Protocol.of(convention, measures, frames=frames, window=window, storage=storage),
-        compute=compute,
-        settings=settings,
-        measures=measures,
-        tokens=tokens,
-        save_reconstructions=save_reconstructions,
-    )
-    out = out or Path("runs", f"{run.tokenizer.info.name}-{clips.name}-{run.fingerprint()[:8]}")
-    result = evaluate(run, out)
-    print_result(result)
-    click.echo(f"written to {out}")
-    return 1 if result["failed"] else 0
+
+    def evaluate_one(name: str) -> Result:
+        run = Evaluation(
+            tokenizer=load_tokenizer(name, weights=weights, device=compute.device, dtype=compute.dtype, **settings),
+            dataset=clips,
+            protocol=Protocol.of(convention, measures, frames=frames, window=window, storage=storage),
+            compute=compute,
+            settings=settings,
+            measures=measures,
+            tokens=tokens,
+            save_reconstructions=save_reconstructions,
+        )
+        if out:
+            folder = out / safe_name(name) if sweep else out
+        else:
+            title = safe_name(f"{run.tokenizer.info.name}-{clips.name}")
+            folder = Path("runs", f"{title}-{run.fingerprint()[:8]}")
+        result = evaluate(run, folder)
+        print_result(result)
+        click.echo(f"written to {folder}")
+        return result
+
+    return run_points(points, evaluate_one) if sweep else (1 if evaluate_one(tokenizer)["failed"] else 0)

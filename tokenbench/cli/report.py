@@ -14,9 +14,15 @@ import click
     default=Path("report"),
     show_default=True,
     type=click.Path(path_type=Path),
-    help="Folder for index.html, leaderboard.md, .csv and .tex, and plots/.",
+    help="Folder for index.html, leaderboard.md, .csv and .tex, plots/, and with --anchor anchor.md and .csv.",
 )
-def command(runs: tuple[Path, ...], out: Path) -> None:
+@click.option(
+    "--anchor",
+    metavar="CODEC",
+    help="Set every result against the curve of this codec, as h264: BD-rates of curves, and what it does for single "
+    "results. Several points of it must be among the runs (eval --sweep).",
+)
+def command(runs: tuple[Path, ...], out: Path, anchor: str | None) -> None:
     """Leaderboards, plots and one self-contained page from finished runs.
 
     RUN is a folder written by 'tokenbench eval', or the path of its result.json. Runs are compared where
@@ -24,6 +30,7 @@ def command(runs: tuple[Path, ...], out: Path) -> None:
     """
     from tokenbench.reporting.report import write_report
 
-    page = write_report(runs, out)
-    click.echo((out / "leaderboard.md").read_text(encoding="utf-8"))
+    page = write_report(runs, out, anchor=anchor)
+    for name in ("leaderboard.md", *(["anchor.md"] if anchor else [])):
+        click.echo((out / name).read_text(encoding="utf-8"))
     click.echo(page)

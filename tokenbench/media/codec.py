@@ -19,12 +19,17 @@ from tokenbench.media.colour import ColourConverter
 from tokenbench.media.rate import frame_rate
 
 
+# Of a frame, in pixels: libx265 writes past its buffers below some 40, and libsvtav1 refuses less.
+_LEAST_SIDE = {"libx265": 64, "libsvtav1": 64}
+
+
 @dataclass(frozen=True, kw_only=True)
 class CodecSettings:
     """An encoder at an operating point.
 
     Colour is converted as ffmpeg does it by default (bicubic chroma, BT.601 limited range, untagged). Sizes that
-    `pixel_format` cannot hold are extended by repeating the last row or column, and cropped after decoding.
+    `pixel_format` or the encoder cannot hold are extended by repeating the last row or column, and cropped after
+    decoding.
 
     Args:
         encoder: FFmpeg's name of the encoder, such as "libx264".
@@ -45,10 +50,12 @@ class VideoEncoder:
     def __init__(self, settings: CodecSettings, height: int, width: int, fps: float) -> None:
         self.settings = settings
         self._colour = ColourConverter()
-        self._pad = ((0, height % 2), (0, width % 2), (0, 0))
+        least = _LEAST_SIDE.get(settings.encoder, 2)
+        coded = [max(least, side + side % 2) for side in (height, width)]
+        self._pad = ((0, coded[0] - height), (0, coded[1] - width), (0, 0))
         rate = frame_rate(fps)
         context = _context(settings.encoder, "w")
-        context.height, context.width = height + height % 2, width + width % 2
+        context.height, context.width = coded
         context.pix_fmt = settings.pixel_format
         context.framerate = rate
         context.time_base = 1 / rate

@@ -78,9 +78,9 @@ def board_cells(table: Table, row: Row) -> list[Cell]:
         Cell(row.entry.label + (f" {PARTIAL_MARK}" if row.partial else ""), row.entry.label, kind=kind),
         _word(row.run.storage),
         _word(tokenizer.kind or ""),
-        Cell(grid, _key(None if grid == NOTHING else math.prod(tokenizer.compression or ()))),
+        Cell(grid, number_key(None if grid == NOTHING else math.prod(tokenizer.compression or ()))),
         _number(row.rate, RATE),
-        Cell(millions(tokenizer.parameters), _key(tokenizer.parameters)),
+        Cell(millions(tokenizer.parameters), number_key(tokenizer.parameters)),
         *(_mean(row, name) for name in table.qualities),
         _whole(row.clips),
         _whole(row.failed),
@@ -111,10 +111,10 @@ def clip_cells(entry: Entry, clip: ClipScores, names: Sequence[str]) -> list[Cel
         _word(entry.title),
         Cell(
             f"{width}{TIMES}{height}" if sized else NOTHING,
-            _key(width * height if width and height else None),
+            number_key(width * height if width and height else None),
         ),
         _whole(clip.frames),
-        Cell(f"{fps:.4g}" if fps else NOTHING, _key(fps)),
+        Cell(f"{fps:.4g}" if fps else NOTHING, number_key(fps)),
         *(_number(clip.scores.get(name), name) for name in names),
         _number(clip.scores.get(RATE), RATE),
     ]
@@ -130,7 +130,7 @@ def _mean(row: Row, name: str) -> Cell:
     measure, shown = row.measure(name), quantity(name)
     rank = row.ranks.get(name, 0)
     note = shown.interval(measure)
-    return Cell(shown.format(measure.value), _key(measure.value), note, rank if rank <= 2 else 0)
+    return Cell(shown.format(measure.value), number_key(measure.value), note, rank if rank <= 2 else 0)
 
 
 def _word(text: str) -> Cell:
@@ -138,14 +138,14 @@ def _word(text: str) -> Cell:
 
 
 def _number(value: float | None, name: str) -> Cell:
-    return Cell(quantity(name).format(value), _key(value))
+    return Cell(quantity(name).format(value), number_key(value))
 
 
 def _whole(value: int | None) -> Cell:
-    return Cell(NOTHING if value is None else str(value), _key(value))
+    return Cell(NOTHING if value is None else str(value), number_key(value))
 
 
-def _key(value: float | None) -> str:
+def number_key(value: float | None) -> str:
     """A number as the script reads it."""
     if value is None:
         return ""

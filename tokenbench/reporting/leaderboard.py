@@ -80,7 +80,7 @@ class Table:
     @property
     def slug(self) -> str:
         """The kind of media, for file names."""
-        return _slug(self.media)
+        return file_slug(self.media)
 
     @property
     def qualities(self) -> list[str]:
@@ -116,7 +116,7 @@ def group_runs(runs: Iterable[Run]) -> list[Group]:
     for run in runs:
         key = (run.dataset.name, run.dataset.manifest_sha256, run.base_protocol)
         groups.setdefault(key, []).append(run)
-    slugs = _unique([_slug(f"{name}-{protocol}") for name, _, protocol in groups])
+    slugs = unique_names([file_slug(f"{name}-{protocol}") for name, _, protocol in groups])
     return [_group(members, slug) for members, slug in zip(groups.values(), slugs, strict=True)]
 
 
@@ -133,12 +133,12 @@ def _group(runs: Sequence[Run], slug: str) -> Group:
 
 
 def _labels(runs: Sequence[Run]) -> list[str]:
-    """Tokenizer names; where two runs share name and storage, with the folder that tells them apart."""
-    same = Counter((run.tokenizer.name, run.storage) for run in runs)
-    folders = Counter((run.tokenizer.name, run.storage, run.name) for run in runs)
+    """Tokenizer names with settings; where two runs share them and storage, with the folder that tells them apart."""
+    same = Counter((run.tokenizer.title, run.storage) for run in runs)
+    folders = Counter((run.tokenizer.title, run.storage, run.name) for run in runs)
     labels = []
     for run in runs:
-        name, storage = run.tokenizer.name, run.storage
+        name, storage = run.tokenizer.title, run.storage
         folder = run.name if folders[name, storage, run.name] == 1 else str(run.folder)
         labels.append(name if same[name, storage] == 1 else f"{name} [{folder}]")
     return labels
@@ -202,11 +202,12 @@ def _ranking(name: str, measures: Mapping[int, Measure]) -> dict[int, int]:
     return {i: places.index(value) + 1 for i, value in known.items()}
 
 
-def _slug(text: str) -> str:
+def file_slug(text: str) -> str:
+    """A text as part of a file name."""
     return re.sub(r"[^A-Za-z0-9.]+", "-", text).strip("-.").lower()[:80] or "runs"
 
 
-def _unique(names: Sequence[str]) -> list[str]:
+def unique_names(names: Sequence[str]) -> list[str]:
     """The names, numbered from the second of a kind on."""
     taken: list[str] = []
     for name in names:

@@ -11,26 +11,35 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
+from tokenbench.reporting.anchor import Anchored, AnchoredTables
+from tokenbench.reporting.anchor_tables import NOTE, blocks
 from tokenbench.reporting.cells import board_cells, board_columns, clip_cells, clip_columns
 from tokenbench.reporting.formats import NOTHING, PARTIAL_MARK, TIMES, media_title, quality_names, quantity
 from tokenbench.reporting.leaderboard import Entry, Group, Table
 from tokenbench.reporting.pictures import ERROR_GAIN, MAX_WIDTH, compare, error_scale
-from tokenbench.reporting.plots import INK, Plot
+from tokenbench.reporting.plot_names import INK
+from tokenbench.reporting.plots import Plot
 from tokenbench.reporting.runs import Sample
 
 _OPEN_AT_FIRST = 4
 _ONE_OF = {"image": "photograph"}
 
 
-def render_page(groups: Sequence[Group], plots: Mapping[tuple[str, str], Sequence[Plot]]) -> str:
+def render_page(
+    groups: Sequence[Group],
+    plots: Mapping[tuple[str, str], Sequence[Plot]],
+    anchored: AnchoredTables | None = None,
+) -> str:
     """The page's HTML.
 
     Args:
         groups: from `leaderboard.group_runs`.
         plots: the figures, by slug of the group and kind of media.
+        anchored: what stands beside the anchor, likewise.
     """
     return _template().render(
-        sections=[_section(group, plots) for group in groups],
+        sections=[_section(group, plots, anchored or {}) for group in groups],
+        anchor_note=NOTE,
         partial_mark=PARTIAL_MARK,
         error_gain=ERROR_GAIN,
         error_limit=round(255 / ERROR_GAIN),
@@ -51,7 +60,7 @@ def _template() -> Template:
     return environment.get_template("report.html.j2")
 
 
-def _section(group: Group, plots: Mapping[tuple[str, str], Sequence[Plot]]) -> dict[str, Any]:
+def _section(group: Group, plots: Mapping[tuple[str, str], Sequence[Plot]], anchored: AnchoredTables) -> dict[str, Any]:
     """All that the page says of one group."""
     clips = [(entry, clip) for entry in group.entries for clip in entry.run.clips]
     names = quality_names({name for _, clip in clips for name in clip.scores})
@@ -59,7 +68,10 @@ def _section(group: Group, plots: Mapping[tuple[str, str], Sequence[Plot]]) -> d
         "heading": group.heading,
         "facts": _facts(group),
         "protocol": _protocol(group),
-        "tables": [_board(table, plots[group.slug, table.media]) for table in group.tables],
+        "tables": [
+            _board(table, plots[group.slug, table.media], anchored.get((group.slug, table.media), []))
+            for table in group.tables
+        ],
         "clip_columns": clip_columns(names),
         "clip_rows": [clip_cells(entry, clip, names) for entry, clip in clips],
         "failures": [(entry.title, failure) for entry in group.entries for failure in entry.run.failed],
@@ -73,14 +85,15 @@ def _section(group: Group, plots: Mapping[tuple[str, str], Sequence[Plot]]) -> d
     }
 
 
-def _board(table: Table, plots: Sequence[Plot]) -> dict[str, Any]:
-    """A leaderboard with its figures."""
+def _board(table: Table, plots: Sequence[Plot], anchored: Sequence[Anchored]) -> dict[str, Any]:
+    """A leaderboard with its figures, and what stands beside the anchor."""
     return {
         "title": media_title(table.media),
         "columns": board_columns(table),
         "rows": [board_cells(table, row) for row in table.rows],
         "partial": any(row.partial for row in table.rows),
         "plots": [{"title": plot.title, "svg": _inline(plot), "left_out": ", ".join(plot.left_out)} for plot in plots],
+        "anchored": [block for each in anchored for block in blocks(each)],
     }
 
 

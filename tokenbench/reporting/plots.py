@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,12 +17,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
+from tokenbench.reporting.curves import Curve, find_curves, has_rate
 from tokenbench.reporting.formats import RATE, media_title, quantity
-from tokenbench.reporting.labels import NEAR, Box, Name, place
-from tokenbench.reporting.leaderboard import Group, Row, Table
-
-# Ink of text and axes; the page puts the reader's own text colour in its place.
-INK = "#24292f"
+from tokenbench.reporting.leaderboard import Group, Row, Table, file_slug, unique_names
+from tokenbench.reporting.plot_names import DPI, INK, MARKER_SIZE, Mark, along, draw_ceilings, draw_names
 
 # Okabe and Ito's colours, which stay apart for colour-blind readers; shapes repeat the difference.
 _STYLES = {
@@ -31,13 +30,15 @@ _STYLES = {
 }
 _OTHER_STYLE = ("#7a7a7a", "D")
 
-_METRICS = ("psnr", "ssim")
+# Of curves in one figure: the colours that kinds leave over, and then the same ones again with other strokes.
+_CURVE_COLOURS = ("#009e73", "#e69f00", "#56b4e9", "#cc79a7", "#999933", "#332288")
+_STROKES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (5, 2, 1, 2)))
+
 _SIZE_INCHES = (8.0, 5.2)
-_DPI = 160
-_LABEL_SIZE = 8.0
-_MARKER_SIZE = 7.0
 
 _SETTINGS: Any = {
+    # Fonts that editors and journals' checks take.
+    "pdf.fonttype": 42,
     "svg.hashsalt": "tokenbench",
     "svg.fonttype": "path",
     "text.parse_math": False,
@@ -54,6 +55,7 @@ class Plot:
         title: what it shows.
         png: on white, for files.
         svg: without background, text and axes in `INK`.
+        pdf: likewise.
         left_out: tokenizers without a rate or a value, which cannot be drawn.
     """
 
@@ -61,69 +63,116 @@ class Plot:
     title: str
     png: bytes
     svg: str
+    pdf: bytes
     left_out: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class _Point:
-    """A row's place in one figure: rate, value, the ends of its interval."""
+    """A row's place in one figure: rate, value, the ends of its interval; and the colour that it is drawn in."""
 
     row: Row
     x: float
     y: float
     low: float
     high: float
-
-    @property
-    def colour(self) -> str:
-        return _STYLES.get(self.row.run.tokenizer.kind or "", _OTHER_STYLE)[0]
+    colour: str
 
     @property
     def marker(self) -> str:
         return _STYLES.get(self.row.run.tokenizer.kind or "", _OTHER_STYLE)[1]
 
 
+@dataclass(frozen=True)
+class _Line:
+    """A curve in one figure: two of its points or more, by rising rate."""
+
+    title: str
+    colour: str
+    stroke: Any
+    points: tuple[_Point, ...]
+
+
 def draw_plots(group: Group, table: Table) -> list[Plot]:
-    """The figures of one leaderboard; none for a metric of which no point can be drawn."""
-    return [_draw(group, table, name) for name in _METRICS if _points(table, name)]
+    """The figures of one leaderboard, one a metric; none for a metric of which no point can be drawn."""
+    drawn = [name for name in table.qualities if _points(table, name)]
+    slugs = unique_names([file_slug(name) for name in drawn])
+    return [_draw(group, table, name, slug) for name, slug in zip(drawn, slugs, strict=True)]
 
 
 def _points(table: Table, name: str) -> list[_Point]:
     """The rows that can be drawn as points: not the ceiling, and with a rate and a value."""
+    colours = {id(row): colour for curve, colour, _ in _styled(table) for row in curve.rows}
     points = []
     for row in table.rows:
         measure, rate = row.measure(name), row.rate
         if row.run.is_ceiling or measure.value is None or not math.isfinite(measure.value):
             continue
-        if rate is None or not 0 < rate < math.inf:
+        if rate is None or not has_rate(row):
             continue
         ends = [end for end in (measure.value, measure.low, measure.high) if end is not None and math.isfinite(end)]
-        points.append(_Point(row, rate, measure.value, min(ends), max(ends)))
+        own = _STYLES.get(row.run.tokenizer.kind or "", _OTHER_STYLE)[0]
+        points.append(_Point(row, rate, measure.value, min(ends), max(ends), colours.get(id(row), own)))
     return points
 
 
-def _draw(group: Group, table: Table, name: str) -> Plot:
+def _styled(table: Table) -> list[tuple[Curve, str, Any]]:
+    """The curves with a colour and a stroke each."""
+    styles = ((colour, stroke) for stroke in _STROKES for colour in _CURVE_COLOURS)
+    return [(curve, *style) for curve, style in zip(find_curves(table), itertools.cycle(styles), strict=False)]
+
+
+def _lines(table: Table, points: Sequence[_Point]) -> list[_Line]:
+    of_row = {id(point.row): point for point in points}
+    lines = [
+        _Line(curve.title, colour, stroke, tuple(of_row[id(row)] for row in curve.rows if id(row) in of_row))
+        for curve, colour, stroke in _styled(table)
+    ]
+    return [line for line in lines if len(line.points) > 1]
+
+
+def _draw(group: Group, table: Table, name: str, slug: str) -> Plot:
     points = _points(table, name)
+    lines = _lines(table, points)
     ceilings = {row.entry.title: row.measure(name).value for row in table.rows if row.run.is_ceiling}
     known = {title: value for title, value in ceilings.items() if value is not None}
     title = f"{media_title(table.media)}: {quantity(name).title} against rate"
     with _own_settings():
-        figure = Figure(figsize=_SIZE_INCHES, dpi=_DPI, layout="constrained")
+        figure = Figure(figsize=_SIZE_INCHES, dpi=DPI, layout="constrained")
         canvas = FigureCanvasAgg(figure)
         axes = figure.add_subplot()
         _set_frame(axes, points, list(known.values()))
-        axes.set_ylabel(quantity(name).header)
+        axes.set_ylabel(_axis(name))
         axes.set_title(f"{title}\n{group.heading}", fontsize=10, loc="left", pad=16)
+        _draw_lines(axes, lines)
         _draw_points(axes, points)
-        _draw_legend(figure, points)
+        _draw_legend(figure, points, lines)
         # The layout must be final before distances on the paper are measured.
         canvas.draw()
         figure.set_layout_engine("none")
-        _draw_names(axes, canvas, points, _draw_ceilings(axes, canvas, known, name))
-        png, svg = _save(figure)
+        taken = draw_ceilings(axes, canvas, known, name)
+        for line in lines:
+            taken += along(axes, [point.x for point in line.points], [point.y for point in line.points])
+        draw_names(axes, canvas, _marks(points, lines), taken)
+        png, svg, pdf = _save(figure)
     drawn = {point.row.entry.title for point in points} | set(known)
     left_out = tuple(row.entry.title for row in table.rows if row.entry.title not in drawn)
-    return Plot(f"{group.slug}-{table.slug}-{name}", title, png, svg, left_out)
+    return Plot(f"{group.slug}-{table.slug}-{slug}", title, png, svg, pdf, left_out)
+
+
+def _axis(name: str) -> str:
+    """What the vertical axis shows, and which way is better where that is not up."""
+    shown = quantity(name)
+    return f"{shown.header}, lower is better" if shown.higher_is_better is False else shown.header
+
+
+def _marks(points: Sequence[_Point], lines: Sequence[_Line]) -> list[Mark]:
+    """What stands beside the points: of a curve the names of its two ends alone, which say what lies between."""
+    inner = {id(point) for line in lines for point in line.points[1:-1]}
+    return [
+        Mark("" if id(point) in inner else point.row.entry.title, point.x, point.y, point.low, point.high, point.colour)
+        for point in points
+    ]
 
 
 @contextmanager
@@ -136,7 +185,7 @@ def _own_settings() -> Iterator[None]:
 
 
 def _set_frame(axes: Axes, points: Sequence[_Point], ceilings: Sequence[float]) -> None:
-    """Scales, limits and grid; a ceiling so high that it would press the points together stays outside."""
+    """Scales, limits and grid; a ceiling so far away that it would press the points together stays outside."""
     first, last = min(point.x for point in points), max(point.x for point in points)
     axes.set_xscale("log")
     axes.set_xlim(first / 1.6, last * 1.6)
@@ -146,11 +195,17 @@ def _set_frame(axes: Axes, points: Sequence[_Point], ceilings: Sequence[float]) 
     axes.set_xlabel(f"{quantity(RATE).title} (log scale)")
     low, high = min(point.low for point in points), max(point.high for point in points)
     span = (high - low) or abs(high) * 0.1 or 1.0
-    near = [value for value in ceilings if high < value <= high + span]
-    axes.set_ylim(low - 0.08 * span, max([high, *near]) + 0.1 * span)
+    near = [value for value in ceilings if low - span <= value <= high + span]
+    axes.set_ylim(min([low, *near]) - 0.08 * span, max([high, *near]) + 0.1 * span)
     axes.grid(color="#8c959f", alpha=0.3, linewidth=0.6)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
+
+
+def _draw_lines(axes: Axes, lines: Sequence[_Line]) -> None:
+    for line in lines:
+        xs, ys = [point.x for point in line.points], [point.y for point in line.points]
+        axes.plot(xs, ys, color=line.colour, linestyle=line.stroke, linewidth=1.3)
 
 
 def _draw_points(axes: Axes, points: Sequence[_Point]) -> None:
@@ -161,7 +216,7 @@ def _draw_points(axes: Axes, points: Sequence[_Point]) -> None:
             yerr=[[point.y - point.low], [point.high - point.y]],
             color=point.colour,
             marker=point.marker,
-            markersize=_MARKER_SIZE,
+            markersize=MARKER_SIZE,
             markerfacecolor=point.colour if point.row.run.storage == "none" else "none",
             markeredgewidth=1.4,
             elinewidth=1.0,
@@ -169,92 +224,15 @@ def _draw_points(axes: Axes, points: Sequence[_Point]) -> None:
         )
 
 
-def _draw_ceilings(axes: Axes, canvas: FigureCanvasAgg, ceilings: dict[str, float], name: str) -> list[Box]:
-    """A dashed line at each ceiling, or its name above the axes; gives the room that the lines take."""
-    bottom, top = axes.get_ylim()
-    frame = _frame_box(axes)
-    outside: list[str] = []
-    taken: list[Box] = []
-    for title, value in sorted(ceilings.items(), key=lambda item: (-item[1], item[0])):
-        text = f"{title}: {quantity(name).format(value)}"
-        if not bottom <= value <= top:
-            outside.append(text)
-            continue
-        axes.axhline(value, color=INK, linewidth=1.0, linestyle=(0, (5, 3)))
-        y = _on_paper(axes, axes.get_xlim()[0], value)[1]
-        width, height = _text_size(axes, canvas, text)
-        # Where lines are close together, the names of the lower ones stand below them, side by side.
-        close = [box for box in taken if box.bottom < y + height + 4]
-        left = max((box.right for box in close), default=frame.left) + 4
-        up = -height - 3 if close else 2
-        _write(axes, text, value, left - frame.left, up)
-        taken.append(Box(left, y + up, left + width + 4, y + up + height))
-    if outside:
-        _write(axes, f"ceiling above the axes: {', '.join(outside)}", top, 4, 2)
-    lines = [_on_paper(axes, axes.get_xlim()[0], value)[1] for value in ceilings.values() if value <= top]
-    return [*taken, *(Box(frame.left, y - 1, frame.right, y + 1) for y in lines)]
-
-
-def _write(axes: Axes, text: str, value: float, right: float, up: float) -> None:
-    """Small text so many points from where the line at `value` begins."""
-    axes.annotate(
-        text,
-        (0.0, value),
-        xycoords=("axes fraction", "data"),
-        xytext=(right, up),
-        textcoords="offset points",
-        va="bottom",
-        fontsize=_LABEL_SIZE,
-    )
-
-
-def _draw_names(axes: Axes, canvas: FigureCanvasAgg, points: Sequence[_Point], taken: Sequence[Box]) -> None:
-    """The names beside their points, with a thin line to those that had to move away."""
-    names, markers, bars = [], list(taken), []
-    for point in points:
-        x, y = _on_paper(axes, point.x, point.y)
-        names.append(Name(x, y, *_text_size(axes, canvas, point.row.entry.title)))
-        markers.append(Box(x, y, x, y).grown(_MARKER_SIZE / 2))
-        bars.append(Box(x - 2, _on_paper(axes, point.x, point.low)[1], x + 2, _on_paper(axes, point.x, point.high)[1]))
-    spots = place(names, _frame_box(axes), markers, bars)
-    for point, name, spot in zip(points, names, spots, strict=True):
-        leader = {"arrowstyle": "-", "color": point.colour, "linewidth": 0.7}
-        x, y = spot.box.centre
-        axes.annotate(
-            point.row.entry.title,
-            (point.x, point.y),
-            xytext=(x - name.x, y - name.y),
-            textcoords="offset points",
-            ha="center",
-            va="center",
-            fontsize=_LABEL_SIZE,
-            arrowprops=leader if spot.away > NEAR else None,
-        )
-
-
-def _text_size(axes: Axes, canvas: FigureCanvasAgg, text: str) -> tuple[float, float]:
-    """Width and height that a name takes, in points."""
-    artist = axes.text(0, 0, text, fontsize=_LABEL_SIZE)
-    extent, scale = artist.get_window_extent(canvas.get_renderer()), 72 / _DPI
-    artist.remove()
-    return extent.width * scale, extent.height * scale
-
-
-def _on_paper(axes: Axes, x: float, y: float) -> tuple[float, float]:
-    """Where data lie on the paper, in points."""
-    across, up = axes.transData.transform((x, y))
-    return across * 72 / _DPI, up * 72 / _DPI
-
-
-def _frame_box(axes: Axes) -> Box:
-    extent, scale = axes.get_window_extent(), 72 / _DPI
-    return Box(extent.x0 * scale, extent.y0 * scale, extent.x1 * scale, extent.y1 * scale)
-
-
-def _draw_legend(figure: Figure, points: Sequence[_Point]) -> None:
-    """Kinds by colour and shape; a hollow marker for results that were stored."""
-    kinds = {point.row.run.tokenizer.kind or "other": point for point in points}
+def _draw_legend(figure: Figure, points: Sequence[_Point], lines: Sequence[_Line]) -> None:
+    """Curves by colour and stroke, kinds by colour and shape; a hollow marker for results that were stored."""
+    on_curves = {id(point) for line in lines for point in line.points}
+    kinds = {point.row.run.tokenizer.kind or "other": point for point in points if id(point) not in on_curves}
     handles = [
+        Line2D([], [], color=line.colour, linestyle=line.stroke, marker=line.points[0].marker, label=line.title)
+        for line in lines
+    ]
+    handles += [
         Line2D([], [], color=kinds[kind].colour, marker=kinds[kind].marker, linestyle="none", label=kind)
         for kind in sorted(kinds, key=lambda kind: ([*_STYLES, kind].index(kind), kind))
     ]
@@ -264,10 +242,12 @@ def _draw_legend(figure: Figure, points: Sequence[_Point]) -> None:
     figure.legend(handles=handles, loc="outside lower center", ncols=5, frameon=False, fontsize=9)
 
 
-def _save(figure: Figure) -> tuple[bytes, str]:
-    """PNG and SVG without date and version, so that they can be compared byte by byte."""
-    png, svg = io.BytesIO(), io.StringIO()
-    figure.savefig(png, format="png", dpi=_DPI, facecolor="white", metadata={"Software": None})
+def _save(figure: Figure) -> tuple[bytes, str, bytes]:
+    """PNG, SVG and PDF without date and version, so that they can be compared byte by byte."""
+    png, svg, pdf = io.BytesIO(), io.StringIO(), io.BytesIO()
+    figure.savefig(png, format="png", dpi=DPI, facecolor="white", metadata={"Software": None})
     no_metadata = dict.fromkeys(("Creator", "Date", "Format", "Type"))
     figure.savefig(svg, format="svg", transparent=True, metadata=no_metadata)
-    return png.getvalue(), svg.getvalue()
+    no_metadata = dict.fromkeys(("Creator", "Producer", "CreationDate"))
+    figure.savefig(pdf, format="pdf", transparent=True, metadata=no_metadata)
+    return png.getvalue(), svg.getvalue(), pdf.getvalue()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -51,6 +51,17 @@ class TokenizerRecord:
     source: str | None = None
     description: str | None = None
     weights_sha256: str | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        """The name, with the settings that were not left as they are."""
+        return self.with_settings(self.name)
+
+    def with_settings(self, name: str) -> str:
+        """A name that settings belong to."""
+        chosen = ", ".join(f"{key}={value}" for key, value in self.settings.items())
+        return f"{name} ({chosen})" if chosen else name
 
 
 @dataclass(frozen=True)
@@ -205,6 +216,7 @@ def _tokenizer(record: Record) -> TokenizerRecord:
         source=record.optional_text("source"),
         description=record.optional_text("description"),
         weights_sha256=record.optional_text("weights_sha256"),
+        settings=record.child("settings").data,
     )
 
 

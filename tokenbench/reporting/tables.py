@@ -49,12 +49,12 @@ def markdown(groups: Sequence[Group]) -> str:
     """The leaderboards, best in bold."""
     parts = ["# Leaderboard", _ORDER_NOTE]
     for group in groups:
-        parts.append(f"## {_markdown_text(group.heading)}")
-        parts.append(f"Manifest: {_markdown_text(group.dataset.manifest_sha256 or 'not recorded')}")
+        parts.append(f"## {markdown_text(group.heading)}")
+        parts.append(f"Manifest: {markdown_text(group.dataset.manifest_sha256 or 'not recorded')}")
         for table in group.tables:
-            parts += [f"### {_markdown_text(media_title(table.media))}", _markdown_table(table)]
+            parts += [f"### {markdown_text(media_title(table.media))}", _markdown_board(table)]
         parts += [
-            f"{_markdown_text(entry.title)} without {_markdown_text(quantity(name).title)}: {_markdown_text(reason)}"
+            f"{markdown_text(entry.title)} without {markdown_text(quantity(name).title)}: {markdown_text(reason)}"
             for entry in group.entries
             for name, reason in entry.run.unavailable.items()
         ]
@@ -63,10 +63,15 @@ def markdown(groups: Sequence[Group]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _markdown_table(table: Table) -> str:
+def _markdown_board(table: Table) -> str:
     headers, numeric = _headers(table)
-    lines = [headers, ["---:" if right else "---" for right in numeric]]
-    lines += [_text_cells(table, row, _markdown_text, _markdown_score) for row in table.rows]
+    rows = [_text_cells(table, row, markdown_text, _markdown_score) for row in table.rows]
+    return markdown_table(headers, numeric, rows)
+
+
+def markdown_table(headers: Sequence[str], numeric: Sequence[bool], rows: Iterable[Sequence[str]]) -> str:
+    """A table of cells that are Markdown already; numbers to the right."""
+    lines = [headers, ["---:" if right else "---" for right in numeric], *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
@@ -77,7 +82,7 @@ def _markdown_score(row: Row, name: str) -> str:
     return f"{text} {shown.interval(measure)}".strip()
 
 
-def _markdown_text(text: str) -> str:
+def markdown_text(text: str) -> str:
     """Text that Markdown shows as it is: no markup, no HTML, no end of a cell."""
     text = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return re.sub(r"([\\`*_\[\]|])", r"\\\1", text)
