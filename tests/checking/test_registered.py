@@ -17,6 +17,7 @@ from tokenbench.evaluation.windows import Compute
 from tokenbench.media.pixels import to_float
 from tokenbench.registry import load_tokenizer, registered
 
+
 def cheap() -> list[str]:
     """One of each way in which a tokenizer without a network is made."""
     names: dict[tuple[str, object, int], str] = {}

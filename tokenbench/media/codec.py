@@ -18,7 +18,6 @@ from tokenbench.errors import ClipError, TokenBenchError
 from tokenbench.media.colour import ColourConverter
 from tokenbench.media.rate import frame_rate
 
-
 # Of a frame, in pixels: libx265 writes past its buffers below some 40, and libsvtav1 refuses less.
 _LEAST_SIDE = {"libx265": 64, "libsvtav1": 64}
 
