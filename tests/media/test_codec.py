@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ SETTINGS = {
     for card in CARDS
     if "encoder" in card.options
 }
-ELEMENTARY_STREAMS = {"h264": "h264", "hevc": "hevc", "libdav1d": "obu"}
+ELEMENTARY_STREAMS = {"h264": "h264", "hevc": "hevc", "libdav1d": "obu", "vp9": "ivf"}
 
 
 @pytest.fixture(params=SETTINGS)
@@ -93,8 +94,15 @@ def test_bytes_counted_are_those_of_a_stream_that_ffmpeg_decodes(
     back, size = coded(settings, carphone)
     assert size == sum(map(len, packets))
     path = tmp_path / f"stream.{ELEMENTARY_STREAMS[settings.decoder]}"
-    path.write_bytes(b"".join(packets))
+    # VP9 has no stream of its own: IVF tells its packets apart.
+    path.write_bytes(ivf(packets, height, width) if path.suffix == ".ivf" else b"".join(packets))
     assert np.array_equal(ffmpeg.rgb24(path, height, width), back)
+
+
+def ivf(packets: list[bytes], height: int, width: int) -> bytes:
+    """VP9 packets at 25 frames a second: a header of 32 bytes, and 12 before each packet."""
+    header = struct.pack("<4sHH4sHHIIII", b"DKIF", 0, 32, b"VP90", width, height, 25, 1, len(packets), 0)
+    return header + b"".join(struct.pack("<IQ", len(packet), number) + packet for number, packet in enumerate(packets))
 
 
 def test_packets_alone_are_enough_to_decode(settings: CodecSettings, pan: Frames) -> None:
@@ -112,8 +120,8 @@ def test_any_frame_rate_can_be_coded(settings: CodecSettings, fps: float, pan: F
 
 
 def test_a_size_that_an_encoder_refuses_is_one_line() -> None:
-    with pytest.raises(ClipError, match="libx265 cannot encode 2x2 frames: ") as error:
-        coded(SETTINGS["h265-crf28"], np.zeros((2, 1, 1, 3), np.uint8))
+    with pytest.raises(ClipError, match="libx264 cannot encode 17000x2 frames: ") as error:
+        coded(SETTINGS["h264-crf23"], np.zeros((2, 1, 17000, 3), np.uint8))
     assert "\n" not in str(error.value)
 
 
