@@ -5,13 +5,11 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
-
 from tokenbench.files import write_bytes, write_text
+from tokenbench.pages import page_template
 from tokenbench.probing.drawing import draw
 from tokenbench.probing.run import Outcome
 
@@ -53,19 +51,7 @@ def render_page(record: Mapping[str, Any], pictures: Mapping[str, bytes]) -> str
         **record["environment"],
     }
     shown = [(key.replace("_", " "), _shown(value)) for key, value in facts.items() if value not in (None, "", {})]
-    return _template().render(record=record, pictures=uris, facts=shown)
-
-
-@cache
-def _template() -> Template:
-    environment = Environment(
-        loader=PackageLoader("tokenbench.probing"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("probe.html.j2")
+    return page_template("tokenbench.probing", "probe.html.j2").render(record=record, pictures=uris, facts=shown)
 
 
 def _shown(value: Any) -> str:

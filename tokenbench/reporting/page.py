@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
+from tokenbench.pages import page_template
 from tokenbench.reporting.anchor import Anchored, AnchoredTables
 from tokenbench.reporting.anchor_tables import NOTE, blocks
 from tokenbench.reporting.cells import board_cells, board_columns, clip_cells, clip_columns
@@ -37,7 +36,7 @@ def render_page(
         plots: the figures, by slug of the group and kind of media.
         anchored: what stands beside the anchor, likewise.
     """
-    return _template().render(
+    return page_template("tokenbench.reporting", "report.html.j2").render(
         sections=[_section(group, plots, anchored or {}) for group in groups],
         anchor_note=NOTE,
         partial_mark=PARTIAL_MARK,
@@ -46,18 +45,6 @@ def render_page(
         error_scale=error_scale(),
         max_width=MAX_WIDTH,
     )
-
-
-@cache
-def _template() -> Template:
-    environment = Environment(
-        loader=PackageLoader("tokenbench.reporting"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("report.html.j2")
 
 
 def _section(group: Group, plots: Mapping[tuple[str, str], Sequence[Plot]], anchored: AnchoredTables) -> dict[str, Any]:

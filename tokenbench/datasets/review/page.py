@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 from typing import Any
-
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from tokenbench.datasets.review.decisions import Decisions
 from tokenbench.datasets.review.items import Item
 from tokenbench.datasets.review.sheets import sheet_frames
 from tokenbench.media.clip import Clip
+from tokenbench.pages import page_template
 
 _TIMES = "\N{MULTIPLICATION SIGN}"
 
@@ -24,24 +22,14 @@ def render_page(items: Sequence[Item], decisions: Decisions, nonce: str) -> str:
         decisions: as they stand.
         nonce: of this answer, which marks the page's own style and script.
     """
-    return _template().render(clips=[_clip(item, decisions) for item in items], nonce=nonce)
+    return page_template("tokenbench.datasets.review", "review.html.j2").render(
+        clips=[_clip(item, decisions) for item in items], nonce=nonce
+    )
 
 
 def is_played(clip: Clip) -> bool:
     """Whether browsers can be expected to play a clip: an MP4, which builds write unless they store losslessly."""
     return clip.kind == "video" and clip.path.suffix.lower() == ".mp4"
-
-
-@cache
-def _template() -> Template:
-    environment = Environment(
-        loader=PackageLoader("tokenbench.datasets.review"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("review.html.j2")
 
 
 def _clip(item: Item, decisions: Decisions) -> dict[str, Any]:

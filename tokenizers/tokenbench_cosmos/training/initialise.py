@@ -23,14 +23,14 @@ def begin_linear(network: CosmosAutoencoder) -> None:
     """
     for module in network.modules():
         if isinstance(module, FactorizedCausalConv3d):
-            _pass_on(_plain(module[1]))
+            _pass_on(plain(module[1]))
     for module in network.modules():
         match module:
             case ResBlock() | CausalResBlock3D():
-                _silence(_plain(module.conv2[1] if isinstance(module, CausalResBlock3D) else module.conv2))
+                _silence(plain(module.conv2[1] if isinstance(module, CausalResBlock3D) else module.conv2))
                 _turn(module.nin_shortcut)
             case Attention() | CausalAttention():
-                _silence(_plain(module.proj_out))
+                _silence(plain(module.proj_out))
             case DownSample():
                 _pass_on(module.conv, taps=2)
             case UpSample():
@@ -46,8 +46,8 @@ def begin_linear(network: CosmosAutoencoder) -> None:
         _turn(layer[0] if isinstance(layer, FactorizedCausalConv3d) else layer)
 
 
-def _plain(layer: nn.Module) -> Any:
-    """The framework's own convolution."""
+def plain(layer: nn.Module) -> Any:
+    """The framework's own convolution, of a layer around one or by itself."""
     return layer.conv3d if isinstance(layer, CausalConv3d) else layer
 
 
@@ -71,7 +71,7 @@ def _pass_on(conv: nn.Conv2d | nn.Conv3d, taps: int = 1) -> None:
 
 def _turn(layer: nn.Module) -> None:
     """An orthogonal map of the channels of each pixel; what only stands in a place stays as it is."""
-    conv = _plain(layer)
+    conv = plain(layer)
     if isinstance(conv, nn.Conv2d | nn.Conv3d):
         _silence(conv)
         height, width = conv.kernel_size[-2:]

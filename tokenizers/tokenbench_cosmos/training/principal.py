@@ -17,10 +17,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tokenbench_cosmos.autoencoder import CosmosAutoencoder
-from tokenbench_cosmos.causal import CausalConv3d, FactorizedCausalConv3d, fold
+from tokenbench_cosmos.causal import FactorizedCausalConv3d, fold
 from tokenbench_cosmos.layers2d import DownSample, ResBlock
 from tokenbench_cosmos.layers3d import CausalDownSample3D, CausalResBlock3D
-from tokenbench_cosmos.training.initialise import begin_linear
+from tokenbench_cosmos.training.initialise import begin_linear, plain
 
 # Of channel 0 of every map; the other channels together have a mean square of 1.
 _CONSTANT = 10.0
@@ -69,7 +69,7 @@ def begin_projections(network: CosmosAutoencoder, pixels: Tensor) -> None:
         network: on the CPU, float32.
         pixels: as `begin_principal` takes them.
     """
-    to_tokens, back = _plain(network.quant_conv), _plain(network.post_quant_conv)
+    to_tokens, back = plain(network.quant_conv), plain(network.post_quant_conv)
     features = _rows(network.encoder(pixels))
     mean, components, variances = _principal(features, to_tokens.out_channels)
     components = components / variances[:, None].sqrt()
@@ -103,7 +103,7 @@ def _begin_encoder(network: CosmosAutoencoder, pixels: Tensor) -> Tensor:
     components = components / variances[:, None].clamp(min=_FLOOR * float(variances[0])).sqrt()
     _set_pixel(_over_space(encoder.conv_out), components, -components @ mean, constant=False)
     for projection in (network.quant_conv, network.post_quant_conv):
-        conv = _plain(projection)
+        conv = plain(projection)
         _set_pixel(conv, torch.eye(conv.out_channels, conv.in_channels), constant=False)
     return bands
 
@@ -183,13 +183,9 @@ def _shortcuts(half: Any) -> Iterator[Any]:
     levels = half.down if hasattr(half, "down") else reversed(half.up)
     for level in levels:
         for block in level.block:
-            conv = _plain(block.nin_shortcut) if isinstance(block, ResBlock | CausalResBlock3D) else None
+            conv = plain(block.nin_shortcut) if isinstance(block, ResBlock | CausalResBlock3D) else None
             if isinstance(conv, nn.Conv2d | nn.Conv3d):
                 yield conv
-
-
-def _plain(layer: nn.Module) -> Any:
-    return layer.conv3d if isinstance(layer, CausalConv3d) else layer
 
 
 def _over_space(layer: nn.Module) -> Any:
