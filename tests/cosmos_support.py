@@ -22,7 +22,8 @@ needs_facts = pytest.mark.skipif(
     not (FACTS / "golden").is_dir(), reason=f"golden vectors are not part of the repository: no {FACTS / 'golden'}"
 )
 
-NAMES = [name for name in registered() if name.startswith("cosmos")]
+NAMES = [name for name in registered() if name.startswith("cosmos") and not name.endswith("-mini")]
+MINI_NAMES = [name for name in registered() if name.startswith("cosmos") and name.endswith("-mini")]
 FIRST_SERIES = [name for name in NAMES if name.startswith("cosmos-") and "tokenize1" not in name]
 VIDEO_NAMES = [name for name in FIRST_SERIES if find_card(name).info.modality == "video"]
 

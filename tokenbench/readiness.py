@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from tokenbench.tokenizer import Card
+from tokenbench.tokenizer import IN_PACKAGE, Card
 from tokenbench.weights.stored import stored_weights
 
 State = Literal["ready", "weights missing", "package missing"]
@@ -29,7 +29,7 @@ def readiness(card: Card) -> Readiness:
     if command := card.to_install:
         return Readiness("package missing", command)
     info, hub = card.info, card.hub
-    if hub is None and info.weights == "none":
+    if hub is None and info.weights in ("none", IN_PACKAGE):
         return Readiness("ready")
     if stored_weights(info.name, hub, hub.file_sets if hub is not None else ()).state != "missing":
         return Readiness("ready")

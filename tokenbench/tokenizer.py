@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 # Continuous latents are counted at the width in which released models store them (float16, bfloat16).
 BITS_PER_LATENT_VALUE = 16
 
+# What a card says of weights that are installed with its tokenizer.
+IN_PACKAGE = "in the package"
+
 Kind = Literal["continuous", "discrete", "codec"]
 Modality = Literal["image", "video"]
 
@@ -60,7 +63,8 @@ class TokenizerInfo:
         bits_per_pixel: nominal rate; None where it is what was really written (codecs).
         parameters: of the network, encoder and decoder together.
         license: of the weights, as an SPDX name where there is one.
-        weights: where the weights come from; "none" where there are none.
+        weights: where the weights come from; "none" where there are none, `IN_PACKAGE` where they are installed with
+            the tokenizer.
         source: paper, specification or reference tool that defines it.
         description: one line.
         window: frames that the runner passes in one call where the tokenizer does not stream; None takes the

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
-from tokenbench.tokenizer import Card, Padding, TokenizerInfo, nominal_bits_per_pixel
+from tokenbench.tokenizer import IN_PACKAGE, Card, Padding, TokenizerInfo, nominal_bits_per_pixel
 from tokenbench.weights import HubSource
 from tokenbench_cosmos.config import FSQ_LEVELS, CosmosConfig
 
@@ -18,6 +19,9 @@ OFFICIAL_WINDOW = 17
 
 # What a folder may hold, best first. The releases have the first two sets; the last of their series also the third.
 FILE_SETS = (("autoencoder.jit",), ("encoder.jit", "decoder.jit"), ("model.pt",), ("autoencoder.safetensors",))
+
+# The weights that come with this package, in folders named after their tokenizers.
+SHIPPED = Path(__file__).parent / "weights"
 
 SWITCHES = {
     "groups": "groups of every normalisation, where the file does not show them: 32 or 1",
@@ -67,6 +71,14 @@ _RELEASES = (
     (_THIRD, "DI16x16", 86_549_394, None),
     (_THIRD, "CV4x8x8", 110_208_816, None),
     (_THIRD, "DV4x8x8", 112_619_766, None),
+)
+
+# Narrow networks with weights in this package, trained by its recipes of the same names: variant and parameters.
+_MINI = (
+    ("CI8x8", 2_757_176),
+    ("DI8x8", 2_756_846),
+    ("CV4x8x8", 2_814_912),
+    ("DV4x8x8", 3_924_342),
 )
 
 
@@ -120,4 +132,20 @@ def _card(series: _Series, variant: str, parameters: int, revision: str | None) 
     )
 
 
-CARDS: list[Card] = [_card(*release) for release in _RELEASES]
+def _mini_card(variant: str, parameters: int) -> Card:
+    card = _card(_FIRST, variant, parameters, revision=None)
+    published = card.options["config"]
+    config = replace(published, channels=24, z_channels=16, groups=1)
+    time, height, width = config.compression
+    info = replace(
+        card.info,
+        name=f"{card.info.name}-mini",
+        padding=Padding(frames=(time, 1 % time), size=(height, width)),
+        license="Apache-2.0",
+        weights=IN_PACKAGE,
+        description=f"{card.info.description}; 24 instead of {published.channels} channels",
+    )
+    return replace(card, info=info, options={"config": config, "shipped": True}, hub=None)
+
+
+CARDS: list[Card] = [*(_card(*release) for release in _RELEASES), *(_mini_card(*network) for network in _MINI)]

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from tokenbench.errors import ClipError, TokenBenchError
-from tokenbench.tokenizer import TokenizerInfo, Tokens, nominal_bits_per_pixel
-from tokenbench.weights import HubSource, locate
+from tokenbench.tokenizer import IN_PACKAGE, TokenizerInfo, Tokens, nominal_bits_per_pixel
+from tokenbench.weights import HubSource, WeightFiles, locate
 from tokenbench_cosmos.autoencoder import CosmosAutoencoder
-from tokenbench_cosmos.cards import FILE_SETS
+from tokenbench_cosmos.cards import FILE_SETS, SHIPPED
 from tokenbench_cosmos.config import RGB, CosmosConfig
 from tokenbench_cosmos.export import export
 from tokenbench_cosmos.loading import Choices, describe_taps, load_network, set_taps
@@ -32,6 +32,7 @@ def load(
     device: torch.device,
     dtype: torch.dtype,
     hub: HubSource | None = None,
+    shipped: bool = False,
     **switches: Any,
 ) -> CosmosTokenizer:
     """Make a tokenizer.
@@ -40,10 +41,11 @@ def load(
         info: its card.
         config: its network.
         weights: a file, a folder or "hf:owner/name@commit"; "random" for the framework's default initialisation, the
-            same every time; None looks where weights are installed, then on the hub.
+            same every time; None takes those of this package, or looks where weights are installed, then on the hub.
         device: where it runs.
         dtype: of parameters and arithmetic.
         hub: where the weights are published.
+        shipped: whether this package has the weights.
         switches: fields of `Choices`.
 
     Raises:
@@ -55,7 +57,7 @@ def load(
         info = replace(info, weights="random initialisation")
         provenance = {"weights": {"source": info.weights}, "settings": settings}
     else:
-        files = locate(info.name, weights, hub, file_sets=FILE_SETS, hint=_where_to_get(info))
+        files = _find(info, weights, hub, shipped=shipped)
         trained = trained_config(config, files.paths)
         module, settings = load_network(trained, files, choices, dtype=dtype)
         if trained != config:
@@ -238,6 +240,13 @@ def _random_network(
     set_taps(module, choices.wavelet)
     origin = "as built" if choices.wavelet == "file" else choices.wavelet
     return module, {"groups": config.groups, "wavelet": describe_taps(module, origin)}
+
+
+def _find(info: TokenizerInfo, weights: str | Path | None, hub: HubSource | None, *, shipped: bool) -> WeightFiles:
+    if shipped and weights is None:
+        files = locate(info.name, SHIPPED / info.name, file_sets=FILE_SETS, hint="install tokenbench again")
+        return replace(files, source=IN_PACKAGE)
+    return locate(info.name, weights, hub, file_sets=FILE_SETS, hint=_where_to_get(info))
 
 
 def _where_to_get(info: TokenizerInfo) -> str:
