@@ -38,14 +38,14 @@ class Padding:
         frames: `(multiple, remainder)`: valid frame counts are T = remainder (mod multiple), T >= 1. A causal video
             tokenizer with temporal compression t takes `(t, 1)`.
         size: `(height, width)` multiples, in pixels.
-        space: what the added pixels hold: the nearest edge pixel, or black (-1).
+        space: what the added pixels hold: the nearest edge pixel, black (-1) or mid-grey (0).
         centred: half of the padding goes in front (top, left, first frame), the rest behind; otherwise all behind.
             Added frames always repeat the first or the last frame.
     """
 
     frames: tuple[int, int] = (1, 0)
     size: tuple[int, int] = (1, 1)
-    space: Literal["edge", "black"] = "edge"
+    space: Literal["edge", "black", "grey"] = "edge"
     centred: bool = False
 
 

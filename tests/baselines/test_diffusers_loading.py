@@ -61,7 +61,8 @@ def load(weights: Path | str | None, **given: Any) -> tuple[Any, dict[str, Any]]
         "dtype": torch.float32,
         "hub": HUB,
     }
-    return load_module(INFO, weights=weights, **{**settings, **given})
+    module, _, provenance = load_module(INFO, weights=weights, **{**settings, **given})
+    return module, provenance
 
 
 def refusal(weights: Path | str | None, **given: Any) -> str:

@@ -17,7 +17,7 @@ OFFICIAL = Padding(frames=(8, 1), size=(16, 16), space="black", centred=True)
         Padding,
         frames=st.sampled_from([(1, 0), (4, 1), (8, 1), (8, 0)]),
         size=st.sampled_from([(1, 1), (8, 8), (16, 16)]),
-        space=st.sampled_from(["edge", "black"]),
+        space=st.sampled_from(["edge", "black", "grey"]),
         centred=st.booleans(),
     ),
 )
@@ -40,6 +40,15 @@ def test_the_published_rule_centres_black_borders_and_repeats_edge_frames() -> N
     assert torch.equal(middle[:, :, 0], video[:, :, 0])
     assert torch.equal(middle[:, :, 1], video[:, :, 0])
     assert torch.equal(middle[:, :, 7:], video[:, :, -1:].expand(-1, -1, 2, -1, -1))
+
+
+def test_borders_hold_what_the_rule_says() -> None:
+    video = torch.full((1, 3, 1, 4, 6), 0.5)
+    for space, level in (("edge", 0.5), ("black", -1.0), ("grey", 0.0)):
+        padded = pad(video, Padding(size=(8, 8), space=space))
+        assert (padded[..., 4:, :] == level).all()
+        assert (padded[..., 6:] == level).all()
+        assert torch.equal(padded[..., :4, :6], video)
 
 
 def test_nothing_is_copied_where_nothing_is_missing() -> None:

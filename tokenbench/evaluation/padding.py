@@ -98,12 +98,15 @@ class StreamPadding:
         return crop_margins(padded, self.margins)
 
 
+_LEVELS = {"black": -1.0, "grey": 0.0}
+
+
 def _split(missing: int, centred: bool) -> Sides:
     front = missing // 2 if centred else 0
     return front, missing - front
 
 
 def _pad_space(video: Tensor, rule: Padding, margins: tuple[int, int, int, int]) -> Tensor:
-    if rule.space == "black":
-        return F.pad(video, margins, value=-1.0)
-    return F.pad(video, (*margins, 0, 0), mode="replicate")
+    if rule.space == "edge":
+        return F.pad(video, (*margins, 0, 0), mode="replicate")
+    return F.pad(video, margins, value=_LEVELS[rule.space])

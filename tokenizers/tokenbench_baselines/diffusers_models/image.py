@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,7 +15,7 @@ from tokenbench.errors import ClipError, TokenBenchError
 from tokenbench.tokenizer import Tokenizer, TokenizerInfo, Tokens, nominal_bits_per_pixel
 from tokenbench.weights import HubSource
 from tokenbench_baselines.diffusers_models.grid import describe
-from tokenbench_baselines.diffusers_models.loading import RANDOM, load_module
+from tokenbench_baselines.diffusers_models.loading import load_module
 
 # Of a batch, that pass through a network at once; one picture always does.
 _PIXELS_AT_ONCE = 2**20
@@ -52,12 +51,9 @@ def load(
     """
     if overflows and dtype == torch.float16:
         warnings.warn(f"{info.name} is known to overflow in float16; {_OTHER_DTYPE}", stacklevel=2)
-    module, provenance = load_module(
+    module, info, provenance = load_module(
         info, class_name=class_name, config=config, weights=weights, device=device, dtype=dtype, hub=hub
     )
-    info = replace(info, parameters=sum(weight.numel() for weight in module.parameters()))
-    if weights == RANDOM:
-        info = replace(info, weights=provenance["weights"]["source"])
     return ADAPTERS.get(class_name, ImageAutoencoder)(info, module, provenance)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,7 +61,7 @@ def load_module(
     hub: HubSource | None = None,
     attributes: Mapping[str, Any] | None = None,
     prepare: Callable[[dict[str, Tensor]], dict[str, Tensor]] | None = None,
-) -> tuple[Any, dict[str, Any]]:
+) -> tuple[Any, TokenizerInfo, dict[str, Any]]:
     """A network of the library with its weights, in eval mode and without gradients.
 
     Args:
@@ -76,8 +77,8 @@ def load_module(
         prepare: gives a released file's tensors the class's own names, where the library knows no conversion.
 
     Returns:
-        The network, and what results say of it: "weights" and "settings" (class and version of the library, where the
-        configuration is from, dtype, attributes).
+        The network; its card, with the parameters that this network has; and what results say of it: "weights" and
+        "settings" (class and version of the library, where the configuration is from, dtype, attributes).
 
     Raises:
         TokenBenchError: the library or the class is missing; the weights cannot be had, read, or do not fit.
@@ -106,7 +107,9 @@ def load_module(
     }
     # The library's own method warns of any dtype, whatever the network.
     module = torch.nn.Module.to(module, device=device, dtype=dtype).eval().requires_grad_(False)
-    return module, {"weights": source, "settings": settings}
+    made_of = info.weights if weights != RANDOM else RANDOM_SOURCE
+    info = replace(info, parameters=sum(weight.numel() for weight in module.parameters()), weights=made_of)
+    return module, info, {"weights": source, "settings": settings}
 
 
 def diffusers_class(name: str) -> Any:

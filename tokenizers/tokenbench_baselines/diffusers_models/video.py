@@ -9,7 +9,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -27,7 +26,7 @@ from tokenbench_baselines.diffusers_models.grid import (
     token_shape,
     video_shape,
 )
-from tokenbench_baselines.diffusers_models.loading import RANDOM, load_module
+from tokenbench_baselines.diffusers_models.loading import load_module
 
 # Of Stable Video Diffusion's encoder, which takes pictures.
 _PICTURES_AT_ONCE = 8
@@ -60,7 +59,7 @@ def load(
         TokenBenchError: the library is missing, the weights are missing or do not fit, a switch has no such value.
     """
     made = ADAPTERS.get(class_name, VideoAutoencoder)
-    module, provenance = load_module(
+    module, info, provenance = load_module(
         info,
         class_name=class_name,
         config=config,
@@ -70,9 +69,6 @@ def load(
         hub=hub,
         attributes=made.attributes,
     )
-    info = replace(info, parameters=sum(weight.numel() for weight in module.parameters()))
-    if weights == RANDOM:
-        info = replace(info, weights=provenance["weights"]["source"])
     return made(info, module, provenance, **switches)
 
 

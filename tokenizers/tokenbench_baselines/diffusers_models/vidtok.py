@@ -8,7 +8,6 @@ causal layers begin with zeros where 1.1 repeats the first frame, and its decode
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,7 +17,7 @@ from torch import Tensor, nn
 from tokenbench.errors import TokenBenchError
 from tokenbench.tokenizer import TokenizerInfo
 from tokenbench.weights import HubSource
-from tokenbench_baselines.diffusers_models.loading import RANDOM, load_module
+from tokenbench_baselines.diffusers_models.loading import load_module
 from tokenbench_baselines.diffusers_models.video import VideoAutoencoder
 
 VERSION_1_1 = "_v1_1"
@@ -51,7 +50,7 @@ def load(
         TokenBenchError: the library is missing; the weights are missing, do not fit, or are of another release.
     """
     made = VidTok if config.get("is_causal", True) else NonCausalVidTok
-    module, provenance = load_module(
+    module, info, provenance = load_module(
         info,
         class_name="AutoencoderVidTok",
         config=config,
@@ -63,8 +62,6 @@ def load(
         prepare=lambda state: {name: tensor for name, tensor in state.items() if name.startswith(_NETWORK)},
     )
     _refuse_other_release(info, checkpoint, provenance["weights"].get("files", {}))
-    if weights == RANDOM:
-        info = replace(info, weights=provenance["weights"]["source"])
     if made is VidTok:
         for layer in _layers_with_memory(module):
             layer.register_forward_hook(_forget)

@@ -104,10 +104,9 @@ def _card(
     video = isinstance(config, LookupFreeConfig) and config.video
     compression = (4 if video else 1, side, side)
     unverified = f"; {_UNVERIFIED}: the licence was not read on the page of the weights" * (_UNVERIFIED in license)
-    # The project of Open-MAGVIT2 and IBQ centres images in multiples of 16. It fills up with mid-grey, which no card
-    # can ask for; repeated edges stand in its place.
+    # The project of Open-MAGVIT2 and IBQ centres images in multiples of 16, filled up with mid-grey.
     centred = layout.averaged and not video
-    padded = 16 if centred else side
+    size = (16, 16) if centred else (side, side)
     return Card(
         info=TokenizerInfo(
             name=name,
@@ -121,7 +120,9 @@ def _card(
             weights=origin.text,
             source=source + unverified,
             description=description,
-            padding=Padding(frames=(4, 1) if video else (1, 0), size=(padded, padded), centred=centred),
+            padding=Padding(
+                frames=(4, 1) if video else (1, 0), size=size, space="grey" if centred else "edge", centred=centred
+            ),
         ),
         factory="tokenbench_baselines.vq.tokenizer:load",
         options={"config": config, "layout": layout},
