@@ -326,7 +326,7 @@ def test_parts_that_are_missing_or_elsewhere_are_refused(network: Any, tmp_path:
         assert "no weight file beside it" in refusal(tmp_path / "net")
     for table in ({}, {"a": 1}, []):
         index.write_text(json.dumps({"weight_map": table}))
-        assert "names no files" in refusal(tmp_path / "net")
+        assert "says not where tensors are" in refusal(tmp_path / "net")
 
 
 def test_missing_weights_are_asked_for_with_their_licence(tmp_path: Path) -> None:

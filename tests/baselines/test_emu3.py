@@ -115,7 +115,7 @@ def test_a_language_models_checkpoint_gives_its_tokenizer_alone(native: Path, wh
     for name in others:
         (whole / name).rename(whole / f"{name}.away")
     tokenizer = load_tokenizer(NAME, weights=str(whole))
-    assert tokenizer.provenance["weights"]["files"].keys() == needed | {"config.json"}
+    assert tokenizer.provenance["weights"]["files"].keys() == needed | {"config.json", "model.safetensors.index.json"}
     alone = load_tokenizer(NAME, weights=str(native))
     for key, tensor in alone.module.state_dict().items():
         assert torch.equal(tokenizer.module.state_dict()[key], tensor), key
@@ -187,7 +187,7 @@ def test_weights_that_are_not_its_own_are_refused_by_name(native: Path, tmp_path
     )
     assert "describes no Emu3VQVAE" in refusal(state, {**config, "channel_multiplier": "wide"})
     (tmp_path / "model.safetensors").unlink()
-    for name, message in (("../model.safetensors", "which is no file beside it"), (7, "says not where tensors are")):
+    for name, message in (("../model.safetensors", "which is no weight file beside it"), (7, "says not where tensors are")):
         index = {"weight_map": {"vqmodel.quant_conv.conv.bias": name}}
         (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index))
         with pytest.raises(TokenBenchError, match=message):

@@ -13,10 +13,10 @@ import click
 from tokenbench.cli.options import DTYPES
 from tokenbench.cli.show import table
 from tokenbench.errors import TokenBenchError
+from tokenbench.tokenizer import IN_PACKAGE, Card
 
 if TYPE_CHECKING:
     from tokenbench.networks import NetworkCard
-    from tokenbench.tokenizer import Card
 
 _FORMATS = ("safetensors", "jit")
 
@@ -153,7 +153,8 @@ def _card(name: str) -> Card:
         _refuse_near_network(name)
     card = find_card(name)
     if not _has_weights(card):
-        raise TokenBenchError(f"{name} has no weights; 'tokenbench weights list' shows the tokenizers that have some")
+        has = "comes with its weights" if card.info.weights == IN_PACKAGE else "has no weights"
+        raise TokenBenchError(f"{name} {has}; 'tokenbench weights list' shows those that must be fetched")
     return card
 
 
@@ -166,7 +167,8 @@ def _refuse_near_network(name: str) -> None:
 
 
 def _has_weights(card: Card) -> bool:
-    return card.hub is not None or card.info.weights != "none"
+    """Whether there is something to fetch or import."""
+    return card.hub is not None or card.info.weights not in ("none", IN_PACKAGE)
 
 
 def _file_sets(card: Card) -> tuple[tuple[str, ...], ...]:

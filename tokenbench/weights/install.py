@@ -13,6 +13,7 @@ from tokenbench.files import cannot_write
 from tokenbench.weights.digest import sha256_of
 from tokenbench.weights.local import weights_root
 from tokenbench.weights.locate import WeightFiles, locate
+from tokenbench.weights.parts import parts_of
 from tokenbench.weights.provenance import PROVENANCE, Provenance, write_provenance
 from tokenbench.weights.source import HubSource
 from tokenbench.weights.tensors import PICKLES, SAFETENSORS, TORCHSCRIPT, read_tensors, weight_format
@@ -91,7 +92,8 @@ def usual_names(name: str, paths: Sequence[Path], file_sets: Sequence[Sequence[s
         TokenBenchError: no set has as many files of these formats, or it cannot be told which file is which.
     """
     own = [path.name for path in paths]
-    if not file_sets or set(own) in [set(names) for names in file_sets]:
+    parts = {part.name for part in parts_of(paths)}
+    if not file_sets or set(own) - parts in [set(names) for names in file_sets]:
         _refuse_twins(own)
         return own
     formats = [weight_format(path) for path in paths]

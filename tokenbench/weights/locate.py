@@ -11,6 +11,7 @@ from typing import Any
 from tokenbench.errors import TokenBenchError
 from tokenbench.weights.digest import sha256_of, sha256_of_set
 from tokenbench.weights.local import complete_set, find_weights, weights_root
+from tokenbench.weights.parts import parts_of
 from tokenbench.weights.provenance import read_provenance
 from tokenbench.weights.source import HUB_PREFIX, HubSource, parse_hub_name
 
@@ -20,7 +21,7 @@ class WeightFiles:
     """Files that make up a tokenizer's weights, and where they came from.
 
     Args:
-        paths: in the order of their set.
+        paths: in the order of their set; the parts that an index names stand behind.
         source: file or folder as the user named it, or "hf:owner/name".
         revision: whole commit id, for files of the hub.
         recorded: name -> SHA-256 of the files when they were imported, where they were.
@@ -78,17 +79,20 @@ def locate(
         TokenBenchError: they are not there or cannot be fetched; says why and what to do.
         OutputError: the disk is full.
     """
+    inside = hub.inside if hub is not None else ""
     if given is not None and str(given).startswith(HUB_PREFIX):
         repository, revision = parse_hub_name(str(given))
         if hub is not None and repository == hub.repository and revision is None:
             revision = hub.revision
         return _from_hub(name, repository, revision, hub, file_sets)
     if given is not None:
-        return WeightFiles(tuple(find_weights(name, given, file_sets, hint=hint)), str(given))
+        paths = find_weights(name, given, file_sets, hint=hint)
+        return WeightFiles((*paths, *_parts_beside(paths, inside)), str(given))
     folder = weights_root() / name
     if hub is not None and complete_set(folder, file_sets) is None:
         return _from_hub(name, hub.repository, hub.revision, hub, file_sets)
-    return _installed(folder, find_weights(name, None, file_sets, hint=hint))
+    paths = find_weights(name, None, file_sets, hint=hint)
+    return _installed(folder, [*paths, *_parts_beside(paths, inside)])
 
 
 def _installed(folder: Path, paths: Sequence[Path]) -> WeightFiles:
@@ -107,7 +111,20 @@ def _from_hub(
     wanted = hub.file_sets if hub is not None and hub.file_sets else file_sets
     advice = f"put {_either(file_sets or wanted)} into {weights_root() / name}, or name them with --weights PATH"
     paths, commit = fetch(repository, revision, wanted, advice=advice)
-    return WeightFiles(tuple(paths), f"{HUB_PREFIX}{repository}", commit)
+    parts = parts_of(paths, hub.inside if hub is not None else "")
+    if missing := [part for part in parts if not part.is_file()]:
+        snapshot = missing[0].parts.index(commit) + 1
+        names = ["/".join(part.parts[snapshot:]) for part in missing]
+        fetch(repository, commit, [names], advice=advice)
+    return WeightFiles((*paths, *parts), f"{HUB_PREFIX}{repository}", commit)
+
+
+def _parts_beside(paths: Sequence[Path], inside: str) -> list[Path]:
+    parts = parts_of(paths, inside)
+    for part in parts:
+        if not part.is_file():
+            raise TokenBenchError(f"{part} is missing, which an index beside it names; put all of its files there")
+    return parts
 
 
 def _either(file_sets: Sequence[Sequence[str]]) -> str:

@@ -23,12 +23,15 @@ class HubSource:
     Args:
         repository: "owner/name".
         revision: the pinned commit, whole or its first digits; None where no commit is known, and the newest is taken.
-        file_sets: what makes up the weights together, best first.
+        file_sets: what makes up the weights together, best first; the parts that an index names belong to its set.
+        inside: pattern that the names of the needed tensors begin with, where they are parts of a larger model; empty
+            where all are needed.
     """
 
     repository: str
     revision: str | None = None
     file_sets: tuple[tuple[str, ...], ...] = ()
+    inside: str = ""
 
 
 def parse_hub_name(text: str) -> tuple[str, str | None]:

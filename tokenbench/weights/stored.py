@@ -9,6 +9,7 @@ from typing import Literal
 
 from tokenbench.weights.hub import cached
 from tokenbench.weights.local import complete_set, weights_root
+from tokenbench.weights.parts import parts_of
 from tokenbench.weights.source import HubSource
 
 State = Literal["installed", "cached", "missing"]
@@ -34,8 +35,17 @@ class StoredWeights:
 
 def stored_weights(name: str, hub: HubSource | None, file_sets: Sequence[Sequence[str]]) -> StoredWeights:
     """The weights that `locate(name, None, hub, ...)` would find without a download. Asks no network."""
-    if installed := complete_set(weights_root() / name, file_sets):
-        return StoredWeights("installed", tuple(installed))
-    if hub is not None and (found := cached(hub.repository, hub.revision, hub.file_sets or file_sets)):
-        return StoredWeights("cached", tuple(found[0]))
+    inside = hub.inside if hub is not None else ""
+    installed = complete_set(weights_root() / name, file_sets)
+    if installed and (whole := _with_parts(installed, inside)):
+        return StoredWeights("installed", whole)
+    found = cached(hub.repository, hub.revision, hub.file_sets or file_sets) if hub is not None else None
+    if found and (whole := _with_parts(found[0], inside)):
+        return StoredWeights("cached", whole)
     return StoredWeights("missing")
+
+
+def _with_parts(paths: Sequence[Path], inside: str) -> tuple[Path, ...]:
+    """A set with the parts that its index names; empty where one is not there."""
+    parts = parts_of(paths, inside)
+    return (*paths, *parts) if all(part.is_file() for part in parts) else ()

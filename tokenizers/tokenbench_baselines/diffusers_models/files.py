@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tokenbench.errors import TokenBenchError, printable
 from tokenbench.tokenizer import TokenizerInfo
 from tokenbench.weights import HubSource, WeightFiles, locate
+from tokenbench.weights.parts import INDEX_SUFFIX
 from tokenbench.weights.source import HUB_PREFIX, parse_hub_name
 from tokenbench.weights.stored import stored_weights
 
 CONFIG = "config.json"
 
 _WEIGHTS = ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin")
-_INDEX = ".index.json"
 
 
 def layouts(subfolder: str = "", *released: str) -> tuple[tuple[str, ...], ...]:
@@ -29,7 +27,8 @@ def layouts(subfolder: str = "", *released: str) -> tuple[tuple[str, ...], ...]:
         released: single files in the form of the network's authors, from which the card's configuration makes it.
     """
     folders = (f"{subfolder}/", "") if subfolder else ("",)
-    whole = [(f"{at}{CONFIG}", f"{at}{name}{index}") for at in folders for name in _WEIGHTS for index in ("", _INDEX)]
+    names = [f"{name}{index}" for name in _WEIGHTS for index in ("", INDEX_SUFFIX)]
+    whole = [(f"{at}{CONFIG}", f"{at}{name}") for at in folders for name in names]
     return (*whole, *((name,) for name in (*released, *_WEIGHTS)))
 
 
@@ -51,9 +50,7 @@ def locate_files(info: TokenizerInfo, weights: str | Path | None, hub: HubSource
     if hub is not None and _is_published(weights, hub) and stored_weights(info.name, hub, file_sets).state == "missing":
         print(f"tokenbench: {info.name} needs {info.weights}, under the licence {info.license}", file=sys.stderr)
     hint = f"get them from {info.weights} and accept their licence ({info.license})"
-    files = locate(info.name, weights, hub, file_sets=file_sets, hint=hint)
-    index = files.paths[-1]
-    return replace(files, paths=(files.paths[0], *_shards(files, index))) if index.name.endswith(_INDEX) else files
+    return locate(info.name, weights, hub, file_sets=file_sets, hint=hint)
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -76,26 +73,3 @@ def _is_published(weights: str | Path | None, hub: HubSource) -> bool:
     if weights is None:
         return True
     return str(weights).startswith(HUB_PREFIX) and parse_hub_name(str(weights))[0] == hub.repository
-
-
-def _shards(files: WeightFiles, index: Path) -> Sequence[Path]:
-    """The files that an index names, beside it or in its folder of the hub."""
-    parts = read_config(index).get("weight_map")
-    if not isinstance(parts, dict) or not parts or not all(isinstance(name, str) for name in parts.values()):
-        raise TokenBenchError(f"{index} names no files; download it again")
-    names = sorted(set(parts.values()))
-    for name in names:
-        if Path(name).name != name or Path(name).suffix not in (".safetensors", ".bin"):
-            raise TokenBenchError(f"{index} names {name!r}, which is no weight file beside it; take it from its source")
-    paths = [index.parent / name for name in names]
-    missing = [path for path in paths if not path.is_file()]
-    if not missing:
-        return paths
-    if files.revision is None or files.revision not in index.parts:
-        raise TokenBenchError(f"{missing[0]} is missing, which {index.name} names; put all of its files there")
-    from tokenbench.weights.hub import fetch
-
-    folder = "/".join(index.parts[index.parts.index(files.revision) + 1 : -1])
-    wanted = [f"{folder}/{name}" if folder else name for name in names]
-    repository = files.source.removeprefix(HUB_PREFIX)
-    return fetch(repository, files.revision, [wanted], advice="name a folder that holds them with --weights PATH")[0]

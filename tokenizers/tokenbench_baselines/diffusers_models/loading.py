@@ -175,7 +175,7 @@ def _filled(
     from diffusers.models.modeling_utils import no_init_weights
 
     state: dict[str, Tensor] = {}
-    tensor_files = [path for path in files.paths if path.name != CONFIG]
+    tensor_files = [path for path in files.paths if path.suffix != ".json"]
     for path in tensor_files:
         state |= read_tensors(path)
     with no_init_weights():
@@ -184,7 +184,7 @@ def _filled(
     if prepare is not None:
         state = prepare(state)
     state = _renamed(state, expected)
-    if len(tensor_files) == len(files.paths) and not expected.keys() <= state.keys():
+    if files.paths[0].name != CONFIG and not expected.keys() <= state.keys():
         state = _converted(made, config, state, files)
     _refuse_misfit(state, expected, files.source)
     # Copied, as tensors that stay mapped to their file change with it, and lie where arithmetic rounds otherwise.

@@ -11,6 +11,9 @@ INDEX = "model.safetensors.index.json"
 # The tokenizer alone as the library saves it, or a whole language model with it inside, in one file or in parts.
 FILE_SETS = ((CONFIG, "model.safetensors"), (CONFIG, INDEX))
 
+# Names of its tensors in a language model begin so.
+INSIDE = r"(?:model\.)?vqmodel\."
+
 _REPOSITORY = "Emu3-community/Emu3-Chat-hf"
 _COMPRESSION = (4, 8, 8)
 _CODES = 32768
@@ -32,7 +35,7 @@ CARDS = [
             padding=Padding(frames=(4, 0), size=(8, 8)),
         ),
         factory="tokenbench_baselines.emu3.tokenizer:load",
-        hub=HubSource(repository=_REPOSITORY, file_sets=FILE_SETS),
+        hub=HubSource(repository=_REPOSITORY, file_sets=FILE_SETS, inside=INSIDE),
         requires={"transformers": "tokenbench[diffusers]"},
     )
 ]

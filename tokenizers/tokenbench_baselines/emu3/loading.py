@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +16,9 @@ from tokenbench.tokenizer import TokenizerInfo
 from tokenbench.weights import HubSource, WeightFiles, locate
 from tokenbench_baselines.checkpoint import fill
 from tokenbench_baselines.diffusers_models.files import read_config
-from tokenbench_baselines.emu3.cards import CONFIG, FILE_SETS, INDEX
+from tokenbench_baselines.emu3.cards import CONFIG, FILE_SETS, INSIDE
 
-_INSIDE = re.compile(r"(?:model\.)?vqmodel\.")
+_INSIDE = re.compile(INSIDE)
 
 
 def load_network(
@@ -42,11 +41,9 @@ def load_network(
     hint = f"get them from {info.weights} and accept their licence ({info.license})"
     files = locate(info.name, weights, hub, file_sets=FILE_SETS, hint=hint)
     config = next((path for path in files.paths if path.name == CONFIG), None)
-    if files.paths[-1].name == INDEX:
-        files = replace(files, paths=(files.paths[0], *_parts(info.name, files, files.paths[-1])))
     with torch.device("meta"):
         module = build(info, config)
-    fill(module, _read([path for path in files.paths if path != config]), files.source, dtype=dtype)
+    fill(module, _read([path for path in files.paths if path.suffix != ".json"]), files.source, dtype=dtype)
     return module, files
 
 
@@ -74,20 +71,6 @@ def build(info: TokenizerInfo, path: Path | None = None) -> Any:
         f"{path} describes {codes} codes of {'x'.join(map(str, grid))} pixels, which {info.name} has not;"
         " take the weights of this very tokenizer"
     )
-
-
-def _parts(name: str, files: WeightFiles, index: Path) -> tuple[Path, ...]:
-    """Those files of a checkpoint that hold tensors of the tokenizer; downloaded where the index was."""
-    places = read_config(index).get("weight_map")
-    if not isinstance(places, dict) or not all(isinstance(part, str) for part in places.values()):
-        raise TokenBenchError(f"{index} says not where tensors are; download it again")
-    inside = [part for key, part in places.items() if _INSIDE.match(key)]
-    names = sorted(set(inside or places.values()))
-    for part in names:
-        if Path(part).name != part or not part.endswith(".safetensors"):
-            raise TokenBenchError(f"{index} names {part!r}, which is no file beside it; take it from its publisher")
-    source = f"{files.source}@{files.revision}" if files.revision in index.parts else index.parent
-    return locate(name, source, file_sets=[names]).paths
 
 
 def _read(paths: Sequence[Path]) -> dict[str, Tensor]:
