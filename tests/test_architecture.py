@@ -29,6 +29,7 @@ FORBIDDEN = {
     "datasets": {"cli", "evaluation", "metrics", "reporting", "tokenizer"},
     "evaluation": {"cli", "reporting", "tokens"},
     "reporting": {"cli", "evaluation", "media", "datasets", "tokenizer", "metrics", "tokens"},
+    "reproduction": {"checking", "cli", "custom", "media", "probing", "statistics", "throughput", "tokens"},
     "statistics": {
         *("cli", "custom", "datasets", "evaluation", "files", "jit", "media", "metrics", "parallel", "progress"),
         *("registry", "reporting", "tokenizer", "tokens", "weights"),
@@ -36,11 +37,16 @@ FORBIDDEN = {
     "tokens": {"cli", "metrics", "reporting"},
     "checking": {"cli", "custom", "datasets", "metrics", "networks", "probing", "reporting", "tokens", "weights"},
     "probing": {"cli", "custom", "datasets", "registry", "reporting", "tokens", "weights"},
+    "verification": {"checking", "cli", "custom", "media", "networks", "probing", "tokens", "weights"},
+    "viewing": {"checking", "cli", "custom", "networks", "probing", "tokens", "trainers", "weights"},
+    "throughput": {"cli", "checking", "metrics", "networks", "probing", "statistics", "tokens", "weights"},
 }
 # Parts of evaluation that tokens share: a clip must be cut and padded alike, whether its tokens are kept or not.
 SHARED_WITH_TOKENS = {"guard", "padding", "windows"}
 # What is checked is the way that clips really take, streams included.
 SHARED_WITH_CHECKING = SHARED_WITH_TOKENS | {"streams"}
+# Reconstructions that are looked at are found again as those that are verified.
+ALSO_IMPORTED_BY = {"verification": ("viewing",)}
 PLUGINS = ("tokenbench_baselines", "tokenbench_cosmos")
 PLUGINS_MAY_IMPORT = {"tokenizer", "weights", "media", "errors", "files"}
 # Training also needs what is trained on, what losses stand on, and what is measured on the way.
@@ -74,11 +80,17 @@ def test_data_flows_one_way(room: str) -> None:
         assert not rooms_of(imports_of(path)) & FORBIDDEN[room], path
 
 
-@pytest.mark.parametrize("room", ["checking", "probing", "tokens"])
+@pytest.mark.parametrize("room", ["checking", "probing", "tokens", "viewing", "throughput", "verification"])
 def test_only_the_command_line_imports_them(room: str) -> None:
     for path in files_of(ROOT / "tokenbench"):
-        if path.relative_to(ROOT / "tokenbench").parts[0] not in ("cli", room):
+        if path.relative_to(ROOT / "tokenbench").parts[0] not in ("cli", room, *ALSO_IMPORTED_BY.get(room, ())):
             assert room not in rooms_of(imports_of(path)), path
+
+
+def test_viewing_shares_with_verification_what_a_run_says_of_itself() -> None:
+    for path in files_of(ROOT / "tokenbench" / "viewing"):
+        names = {name.split(".")[2] for name in imports_of(path) if name.startswith("tokenbench.verification.")}
+        assert names <= {"claim"}, path
 
 
 def test_tokens_share_with_evaluation_how_a_clip_is_cut_and_padded() -> None:
@@ -131,9 +143,13 @@ def loaded_by(code: str, tmp_path: Path) -> set[str]:
         ["detokenize", "--help"],
         ["report", "--help"],
         ["probe", "--help"],
+        ["throughput", "--help"],
+        ["reproduce", "--help"],
         ["check-tokenizer", "--help"],
         ["review", "--help"],
         ["diff", "--help"],
+        ["view", "--help"],
+        ["verify-run", "--help"],
         ["train", "--help"],
         ["weights", "list"],
     ],

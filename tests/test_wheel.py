@@ -34,6 +34,8 @@ def test_the_wheel_holds_what_it_needs_and_nothing_else(wheel: Path) -> None:
     roots = {name.split("/")[0] for name in names if ".dist-info" not in name}
     assert roots == {"tokenbench", "tokenbench_baselines", "tokenbench_cosmos"}
     assert "tokenbench/manifests/mini.toml" in names
+    assert "tokenbench/paper/table5.csv" in names
+    assert "tokenbench/paper/reproduction.toml" in names
     assert "tokenbench_cosmos/recipes/tiny.toml" in names
     assert any(name.startswith("tokenbench/reporting/templates/") for name in names)
     assert any(name.endswith("licenses/LICENSE") for name in names)

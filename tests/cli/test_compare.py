@@ -39,7 +39,7 @@ def test_compare_equals_eval(pair: tuple[Path, Path], tokenbench: Command, tmp_p
     assert compared["tokenizer"] == {"name": "compare"}
     for name in ("psnr", "ssim"):
         assert compared["metrics"][name] == evaluated["metrics"][name]
-    assert clips.read_text().splitlines()[0] == "clip,domain,frames,height,width,fps,psnr,ssim"
+    assert clips.read_text().splitlines()[0] == "clip,domain,frames,height,width,fps,si,ti,luma,psnr,ssim"
     for name in ("even.mkv", "odd.mkv", "photo.png"):
         assert name in outcome.out
 

@@ -77,7 +77,8 @@ def test_result_has_the_contracts_layout(tokenbench: Command, folder: Path, tmp_
         "frames": 14 + 11 + 1,
         "manifest_sha256": None,
     }
-    assert list(rows[0]) == ["clip", "domain", "frames", "height", "width", "fps", "psnr", "ssim", "bits_per_pixel"]
+    traits, metrics = ["si", "ti", "luma"], ["psnr", "ssim", "bits_per_pixel"]
+    assert list(rows[0]) == ["clip", "domain", "frames", "height", "width", "fps", *traits, *metrics]
     for name, metric in result["metrics"].items():
         values = [float(row[name]) for row in rows]
         assert metric["n"] == 3
@@ -86,7 +87,14 @@ def test_result_has_the_contracts_layout(tokenbench: Command, folder: Path, tmp_
     assert [metric["unit"] for metric in result["metrics"].values()] == ["dB", "1", "bit/pixel"]
     assert result["tokenizer"]["bits_per_pixel"] == result["metrics"]["bits_per_pixel"]["value"]
     assert {kind: section["clips"] for kind, section in result["media"].items()} == {"video": 2, "image": 1}
-    assert {"device", "dtype", "seed", "command", "tokenbench", "torch"} <= set(result["environment"])
+    assert {"device", "dtype", "seed", "command", "tokenbench", "torch", "cores"} <= set(result["environment"])
+    assert result["environment"]["inputs"] == {
+        "tokenizer": "h264-crf23",
+        "weights": None,
+        "dataset": str(folder),
+        "networks": {},
+        "tokens": "count",
+    }
     for sample in result["samples"]:
         assert read_image(out / sample["reference"]).shape == read_image(out / sample["reconstruction"]).shape
     assert len(list((out / "samples").iterdir())) == 2 * len({sample["clip"] for sample in result["samples"]})

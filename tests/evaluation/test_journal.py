@@ -66,6 +66,31 @@ def test_a_refused_folder_is_unlocked_again(tmp_path: Path) -> None:
             Journal(tmp_path, "another")
 
 
+def test_traits_survive_a_resumed_run_and_have_columns_where_a_clip_has_them(tmp_path: Path) -> None:
+    traits = {"ti": 3.5, "si": 40.25}
+    with Journal(tmp_path, "digest") as journal:
+        journal.add(record("a", traits=traits), {})
+        journal.add(record("older"), {})
+    with Journal(tmp_path, "digest") as journal:
+        records = list(journal.records.values())
+    assert [each.traits for each in records] == [traits, {}]
+    assert clips_csv(records, ["psnr"]).splitlines() == [
+        "clip,domain,frames,height,width,fps,si,ti,psnr",
+        "a,d,1,16,16,0.0,40.25,3.5,30.0",
+        "older,d,1,16,16,0.0,,,30.0",
+    ]
+
+
+def test_a_journal_from_before_traits_goes_on(tmp_path: Path) -> None:
+    with Journal(tmp_path, "digest") as journal:
+        journal.add(record("a"), {})
+    file = tmp_path / "journal.jsonl"
+    file.write_text(file.read_text().replace(', "traits": {}', ""))
+    assert "traits" not in file.read_text()
+    with Journal(tmp_path, "digest") as journal:
+        assert journal.records["a"].traits == {}
+
+
 def test_sources_have_a_column_where_a_clip_has_one() -> None:
     plain, cut = record("a"), record("b", source="film")
     assert clips_csv([plain], ["psnr"]).splitlines()[0] == "clip,domain,frames,height,width,fps,psnr"

@@ -25,7 +25,13 @@ _STORAGES = ("none", "yuv444p", "yuv420p", "h264", "h264-qp28")
 
 
 @click.command("eval")
-@click.option("--tokenizer", required=True, metavar="NAME", help="A registered name, or path/to/file.py:ClassName.")
+@click.option(
+    "--tokenizer",
+    default="cosmos-cv-4x8x8-mini",
+    show_default=True,
+    metavar="NAME",
+    help="A registered name, or path/to/file.py:ClassName.",
+)
 @click.option(
     "--dataset",
     default="mini",
@@ -131,6 +137,13 @@ def command(
             measures=measures,
             tokens=tokens,
             save_reconstructions=save_reconstructions,
+            inputs={
+                "tokenizer": name,
+                "weights": weights,
+                "dataset": dataset,
+                "networks": networks,
+                "tokens": tokens,
+            },
         )
         if out:
             folder = out / safe_name(name) if sweep else out

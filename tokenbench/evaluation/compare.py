@@ -27,6 +27,7 @@ from tokenbench.evaluation.stored_alike import stored_alike
 from tokenbench.media.clip import Clip, chunk_frames
 from tokenbench.media.prefetch import prefetch
 from tokenbench.metrics.conventions import CONVENTIONS, Convention
+from tokenbench.metrics.traits import ClipTraits
 
 # Reference and reconstruction, by the reference's name.
 Pairs = dict[str, tuple[Path, Path]]
@@ -147,15 +148,18 @@ def score_pair(
             "a pair must have one size"
         )
     size = chunk_frames(original.height, original.width)
+    traits = ClipTraits()
     with (
-        closing(prefetch(original.chunks(size, frames=protocol.frames))) as left,
+        closing(prefetch(traits.watch(original.chunks(size, frames=protocol.frames)))) as left,
         closing(prefetch(copy.chunks(size, frames=protocol.frames))) as right,
         ClipMeters(measures, protocol, original) as meters,
     ):
         pairs = aligned(left, right, reference, reconstruction)
         for pair in stored_alike(pairs, protocol.common_storage, original):
             meters.update(*pair)
-        return meters.scored()
+        scored = meters.scored()
+    scored.record.traits.update(traits.values())
+    return scored
 
 
 def _by_stem(folder: Path) -> dict[str, tuple[str, Path]]:

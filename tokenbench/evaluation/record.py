@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from tokenbench.media.clip import Clip, MediaKind
+from tokenbench.metrics.traits import TRAITS
 
 CLIP_COLUMNS = ("clip", "domain", "frames", "height", "width", "fps")
 
@@ -22,6 +23,7 @@ class ClipRecord:
         frames: that were scored.
         fps: 0 for a photograph.
         values: by metric, in the units of `tokenbench.metrics.METRICS`.
+        traits: of the clip itself (`tokenbench.metrics.traits`).
         squared_errors: sum over each frame's values; empty where the protocol does not score 8-bit frames.
         skipped: metrics that the clip has no value for, and why.
         attached: bytes that it left in the run's attachments, by kind.
@@ -36,6 +38,7 @@ class ClipRecord:
     width: int
     fps: float
     values: dict[str, float]
+    traits: dict[str, float] = field(default_factory=dict)
     squared_errors: list[int] = field(default_factory=list)
     skipped: dict[str, str] = field(default_factory=dict)
     attached: dict[str, int] = field(default_factory=dict)
@@ -69,8 +72,11 @@ class ClipRecord:
 def clips_csv(records: Sequence[ClipRecord], metrics: Sequence[str]) -> str:
     """The text of `clips.csv`: one row a clip, one column a metric; empty where a clip lacks it.
 
-    A column `source` stands where some clip names one.
+    A column `source` stands where some clip names one, and one for each trait that some clip has.
     """
     columns = [*CLIP_COLUMNS[:2], *(["source"] if any(record.source for record in records) else []), *CLIP_COLUMNS[2:]]
-    rows = [{column: getattr(record, column) for column in columns} | record.values for record in records]
-    return pd.DataFrame(rows, columns=[*columns, *metrics]).to_csv(index=False, lineterminator="\n")
+    traits = [name for name in TRAITS if any(name in record.traits for record in records)]
+    rows = [
+        {column: getattr(record, column) for column in columns} | record.traits | record.values for record in records
+    ]
+    return pd.DataFrame(rows, columns=[*columns, *traits, *metrics]).to_csv(index=False, lineterminator="\n")

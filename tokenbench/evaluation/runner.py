@@ -51,6 +51,8 @@ class Evaluation:
         measures: what is measured.
         tokens: what is made of the tokens, where they can be seen.
         save_reconstructions: keep every reconstruction in the run's folder, losslessly.
+        inputs: what the user named (tokenizer, weights, data set, ...), so that the run can be repeated; decides
+            nothing itself.
     """
 
     tokenizer: Tokenizer
@@ -61,6 +63,7 @@ class Evaluation:
     measures: Measures = DEFAULT_MEASURES
     tokens: TokenWork = "count"
     save_reconstructions: bool = False
+    inputs: Mapping[str, Any] = field(default_factory=dict)
 
     def fingerprint(self) -> str:
         """Digest of what decides the numbers."""
@@ -115,7 +118,9 @@ def evaluate(run: Evaluation, out: Path) -> Result:
             measures=run.measures,
             samples=keep_samples(out, out / SAMPLES, numbers, records),
             environment=environment(
-                device=str(run.compute.device), dtype=str(run.compute.dtype).removeprefix("torch.")
+                device=str(run.compute.device),
+                dtype=str(run.compute.dtype).removeprefix("torch."),
+                inputs=run.inputs,
             ),
         )
         if result["tokenizer"]["bits_per_pixel"] is None and "bits_per_pixel" in result["metrics"]:

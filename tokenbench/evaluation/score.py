@@ -20,6 +20,7 @@ from tokenbench.media.clip import Clip, chunk_frames
 from tokenbench.media.prefetch import prefetch
 from tokenbench.metrics import seam
 from tokenbench.metrics.frames import CHANNELS
+from tokenbench.metrics.traits import ClipTraits
 from tokenbench.tokenizer import Tokenizer
 
 
@@ -69,8 +70,9 @@ def score_clip(
     )
     storage = open_storage(protocol.reconstruction_storage, clip.height, clip.width, clip.fps)
     size = chunk_frames(clip.height, clip.width)
+    traits = ClipTraits()
     with (
-        closing(prefetch(clip.chunks(size, frames=protocol.frames))) as chunks,
+        closing(prefetch(traits.watch(clip.chunks(size, frames=protocol.frames)))) as chunks,
         ClipMeters(measures, protocol, clip) as meters,
     ):
         for pair in stored_alike(reconstruct(chunks, stream, storage), protocol.common_storage, clip):
@@ -78,6 +80,7 @@ def score_clip(
             for observer in observers:
                 observer.update(*pair)
         scored = meters.scored()
+    scored.record.traits.update(traits.values())
     values = scored.record.values
     if scored.record.squared_errors and (window := window_used(tokenizer, protocol.window)):
         border = seam(scored.record.squared_errors, window, clip.height * clip.width * CHANNELS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tokenbench.statistics.all_pairs import Pair, all_pairs
 from tokenbench.statistics.holm import holm
 from tokenbench.statistics.paired import Paired, paired
 from tokenbench.statistics.ranks import Duel, duels, ranks
@@ -11,9 +12,11 @@ from tokenbench.statistics.summary import Summary, summarise
 __all__ = [
     "LEVEL",
     "Duel",
+    "Pair",
     "Paired",
     "Significance",
     "Summary",
+    "all_pairs",
     "duels",
     "holm",
     "paired",

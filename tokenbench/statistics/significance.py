@@ -19,7 +19,7 @@ WILCOXON = "Wilcoxon signed-rank test"
 SIGN_FLIPS = "sign-flip permutation test over clusters"
 
 # Sums that differ by rounding alone are equal.
-_ROUNDING = 1e-12
+ROUNDING = 1e-12
 
 # 8 MiB of signs at a time, for any number of clusters.
 _SIGNS_AT_ONCE = 1 << 20
@@ -74,12 +74,12 @@ def significance(
     if resamples < 1:
         raise TokenBenchError(f"a test by sign flips needs at least one of them, got {resamples}")
     groups = cluster(differences, clusters)
-    sign, sums = _turned(groups.sums)
+    sign, sums = turned(groups.sums)
     p_value, direction = _wilcoxon(sums) if groups.single else _sign_flips(sums, seed, resamples)
     return Significance(p_value, sign * direction, WILCOXON if groups.single else SIGN_FLIPS)
 
 
-def _turned(sums: NDArray[np.float64]) -> tuple[int, NDArray[np.float64]]:
+def turned(sums: NDArray[np.float64]) -> tuple[int, NDArray[np.float64]]:
     """Sorted sums seen from one side, the same for B - A as for A - B, and the sign that turns them back."""
     opposite = -sums[::-1]
     return (1, sums) if sums.tolist() >= opposite.tolist() else (-1, opposite)
@@ -97,23 +97,21 @@ def _wilcoxon(differences: NDArray[np.float64]) -> tuple[float, int]:
 
 def _sign_flips(sums: NDArray[np.float64], seed: int, resamples: int) -> tuple[float, int]:
     total = math.fsum(sums)
-    slack = _ROUNDING * math.fsum(abs(sums))
+    slack = ROUNDING * math.fsum(abs(sums))
     exact = 2 ** len(sums) <= resamples
     extreme, flips = 0, 0
-    for signs in _all_signs(len(sums)) if exact else _random_signs(len(sums), seed, resamples):
+    for signs in sign_rows(len(sums), seed, resamples):
         extreme += int((abs(signs @ sums) >= abs(total) - slack).sum())
         flips += len(signs)
     p_value = extreme / flips if exact else (extreme + 1) / (flips + 1)
     return p_value, 0 if abs(total) <= slack else int(np.sign(total))
 
 
-def _all_signs(k: int) -> Iterator[NDArray[np.float64]]:
-    """All 2^k rows of k signs."""
-    yield _signs(np.arange(2**k)[:, None] >> np.arange(k) & 1)
-
-
-def _random_signs(k: int, seed: int, resamples: int) -> Iterator[NDArray[np.float64]]:
-    """Random rows of k signs, some at a time."""
+def sign_rows(k: int, seed: int, resamples: int) -> Iterator[NDArray[np.float64]]:
+    """All 2^k rows of k signs where they are no more than `resamples`, else so many random ones, some at a time."""
+    if 2**k <= resamples:
+        yield _signs(np.arange(2**k)[:, None] >> np.arange(k) & 1)
+        return
     generator = np.random.Generator(np.random.PCG64(seed))
     step = max(1, _SIGNS_AT_ONCE // k)
     for start in range(0, resamples, step):

@@ -1,0 +1,1 @@
+"""How fast tokenizers are, and what they need: time, memory and arithmetic of encoding and decoding."""
