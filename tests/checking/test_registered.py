@@ -12,6 +12,7 @@ from cosmos_support import small_card
 from skimage.metrics import peak_signal_noise_ratio
 
 from tokenbench.checking import Material, Subject, run_checks
+from tokenbench.checking.tiles import tiles
 from tokenbench.errors import TokenBenchError
 from tokenbench.evaluation.windows import Compute
 from tokenbench.media.pixels import to_float
@@ -73,6 +74,27 @@ def test_windows_are_measured_as_they_are_cut(subject) -> None:  # type: ignore[
     assert finding.figures["largest_levels"] == pytest.approx(np.abs(whole - cut).max(), rel=1e-3)
     seam = peak_signal_noise_ratio(whole[:, :, 16:18], cut[:, :, 16:18], data_range=255)
     assert finding.figures["seam_decibels"] == pytest.approx(seam, abs=0.01)
+
+
+def test_tiles_are_measured_against_the_whole_photograph(subject, material: Material) -> None:  # type: ignore[no-untyped-def]
+    alone = dict(run_checks(subject("haar-8x8")))["tiles"]
+    assert alone.figures["decibels"] > 100  # each token sees its own 8 x 8 pixels only
+
+    def load(compute: Compute) -> object:
+        return small_card("cosmos-ci-8x8").load(weights="random", device=compute.device, dtype=compute.dtype)
+
+    made = Subject(load, Compute(torch.device("cpu"), torch.float32), material, untrained=True)  # type: ignore[arg-type]
+    photograph, tokenizer = made.photograph.squeeze(2), made.tokenizer
+    whole = tokenizer.reconstruct(photograph)
+    cut = photograph.shape[-1] // 16 // 2 * 16
+    halves = torch.cat([tokenizer.reconstruct(part) for part in photograph.tensor_split([cut], dim=-1)], dim=-1)
+    finding = tiles(made)
+    error = (halves - whole).double()
+    assert finding.figures["largest_levels"] == pytest.approx(error.abs().max().item() * 127.5, rel=1e-4)
+    assert finding.figures["decibels"] == pytest.approx(10 * math.log10(4 / error.square().mean().item()), abs=1e-3)
+    near = error[..., cut - 16 : cut + 16].square().mean().item()
+    assert finding.figures["seam_decibels"] == pytest.approx(10 * math.log10(4 / near), abs=1e-3)
+    assert finding.figures["seam_decibels"] < finding.figures["decibels"] < 100
 
 
 def test_codecs_are_measured_not_judged(check) -> None:  # type: ignore[no-untyped-def]

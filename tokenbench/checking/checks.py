@@ -10,6 +10,7 @@ from tokenbench.checking.batches import batch
 from tokenbench.checking.finding import Finding, absent, failed
 from tokenbench.checking.precision import precision
 from tokenbench.checking.subject import Subject
+from tokenbench.checking.tiles import tiles
 from tokenbench.errors import TokenBenchError, printable
 
 _LONGEST = 600
@@ -50,6 +51,7 @@ CHECKS = (
     Check("batch", batch, _REPEATED),
     Check("causality", causality.causality, _REPEATED),
     Check("windows", streaming.windows, (*_REPEATED, "frame-counts")),
+    Check("tiles", tiles, (*_REPEATED, "one-frame")),
     Check("input-range", picture.input_range, (*_WHOLE, "one-frame")),
     Check("better-than-mean", picture.better_than_mean, (*_WHOLE, "one-frame", "input-range")),
     Check("precision", precision, _REPEATED),
