@@ -15,9 +15,10 @@ import matplotlib
 import pytest
 from PIL import Image
 
+from tokenbench.reporting.figures import Plot
 from tokenbench.reporting.labels import Box, Name, place
 from tokenbench.reporting.leaderboard import group_runs
-from tokenbench.reporting.plots import Plot, draw_plots
+from tokenbench.reporting.plots import draw_plots
 from tokenbench.reporting.runs import load_run, load_runs
 
 
@@ -32,14 +33,17 @@ def plots(runs: dict[str, Path]) -> list[Plot]:
     return draw(list(runs.values()))
 
 
-def test_one_figure_for_each_media_and_metric(plots: list[Plot]) -> None:
+def test_one_figure_for_each_media_price_and_metric(plots: list[Plot]) -> None:
     assert [plot.name for plot in plots] == [
-        f"tiny-mixed-paper-1-{media}-{metric}" for media in ("video", "image") for metric in ("psnr", "ssim")
+        f"tiny-mixed-paper-1-{media}-{metric}{price}"
+        for media in ("video", "image")
+        for price in ("", "-compression")
+        for metric in ("psnr", "ssim")
     ]
 
 
 def test_figures_name_every_tokenizer(plots: list[Plot]) -> None:
-    for plot in plots:
+    for plot in (plot for plot in plots if not plot.name.endswith("-compression")):
         # Text is drawn as outlines; matplotlib leaves what it says in a comment.
         for name in ("jpeg-q20", "palette-D-1x4x4", "means-C-1x4x4 · yuv420p", "identity · yuv420p: "):
             assert f"<!-- {name}" in plot.svg
@@ -96,7 +100,15 @@ def test_a_single_point_without_interval_is_drawn(runs: dict[str, Path], change:
 
     run = load_run(change(runs["means"], edit))
     group = group_runs([run])[0]
-    assert len(draw_plots(group, group.tables[0])) == 2
+    assert len(draw_plots(group, group.tables[0])) == 4
+
+
+def test_codecs_have_no_place_on_the_axis_of_compression(plots: list[Plot]) -> None:
+    against = [plot for plot in plots if plot.name.endswith("-compression")]
+    assert len(against) == 4
+    for plot in against:
+        assert set(plot.left_out) == {"jpeg-q20", "jpeg-q70", "jpeg-q70 · yuv420p"}
+        assert "<!-- means-C-1x4x4 -->" in plot.svg
 
 
 def test_crowded_names_do_not_cover_each_other() -> None:

@@ -15,7 +15,10 @@ from tokenbench.cli.report import command
 from tokenbench.errors import TokenBenchError
 from tokenbench.reporting.report import write_report
 
-TABLES = {"index.html", "leaderboard.csv", "leaderboard.md", "leaderboard.tex"}
+TABLES = {
+    *("index.html", "leaderboard.csv", "leaderboard.json", "leaderboard.md", "leaderboard.tex"),
+    *("model-index/means-c-1x4x4.yaml", "model-index/palette-d-1x4x4.yaml"),
+}
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -25,9 +28,10 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_the_report_has_all_its_files_and_no_others(runs: dict[str, Path], tmp_path: Path) -> None:
     assert write_report(list(runs.values()), tmp_path / "new" / "report") == tmp_path / "new" / "report" / "index.html"
     plots = {
-        f"plots/tiny-mixed-paper-1-{media}-{metric}.{suffix}"
+        f"plots/tiny-mixed-paper-1-{media}-{metric}{price}.{suffix}"
         for media in ("video", "image")
         for metric in ("psnr", "ssim")
+        for price in ("", "-compression")
         for suffix in ("pdf", "png", "svg")
     }
     assert set(contents(tmp_path / "new" / "report")) == TABLES | plots

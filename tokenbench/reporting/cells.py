@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tokenbench.reporting.clips import ClipScores
 from tokenbench.reporting.formats import (
+    CEILING_MARK,
     GRID,
     NOTHING,
     PARTIAL_MARK,
@@ -17,7 +17,7 @@ from tokenbench.reporting.formats import (
     millions,
     quantity,
 )
-from tokenbench.reporting.leaderboard import Entry, Row, Table
+from tokenbench.reporting.leaderboard import Row, Table
 
 
 @dataclass(frozen=True)
@@ -28,11 +28,13 @@ class Column:
         title: with the unit.
         numeric: sorted by number and set to the right.
         hint: explains the title on hovering.
+        metric: that the column holds, where rows can be compared by it.
     """
 
     title: str
     numeric: bool = False
     hint: str = ""
+    metric: str = ""
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class Cell:
         note: small print behind the text.
         rank: 1 or 2 for the best and second, else 0.
         kind: of the row's tokenizer, for the coloured mark.
+        link: place in the page that says more.
     """
 
     text: str
@@ -52,6 +55,7 @@ class Cell:
     note: str = ""
     rank: int = 0
     kind: str = ""
+    link: str = ""
 
 
 def board_columns(table: Table) -> list[Column]:
@@ -63,19 +67,19 @@ def board_columns(table: Table) -> list[Column]:
         Column(GRID, True, "pixels that a token stands for along time, height and width"),
         Column(quantity(RATE).header, True),
         Column("Params (M)", True, "parameters of encoder and decoder, in millions"),
-        *(Column(_scored(name), True, "mean over clips [95 % interval]") for name in table.qualities),
+        *(Column(_scored(name), True, "mean over clips [95 % interval]", name) for name in table.qualities),
         Column("Clips", True, "scored"),
         Column("Failed", True),
     ]
 
 
-def board_cells(table: Table, row: Row) -> list[Cell]:
-    """One line of a leaderboard."""
+def board_cells(table: Table, row: Row, link: str) -> list[Cell]:
+    """One line of a leaderboard; the tokenizer's name leads to where its numbers come from."""
     tokenizer = row.run.tokenizer
     kind = "ceiling" if row.run.is_ceiling else tokenizer.kind or "other"
     grid = compression(tokenizer)
     return [
-        Cell(row.entry.label + (f" {PARTIAL_MARK}" if row.partial else ""), row.entry.label, kind=kind),
+        Cell(row.entry.label + (f" {PARTIAL_MARK}" if row.partial else ""), row.entry.label, kind=kind, link=link),
         _word(row.run.storage),
         _word(tokenizer.kind or ""),
         Cell(grid, number_key(None if grid == NOTHING else math.prod(tokenizer.compression or ()))),
@@ -101,25 +105,6 @@ def clip_columns(names: Sequence[str]) -> list[Column]:
     ]
 
 
-def clip_cells(entry: Entry, clip: ClipScores, names: Sequence[str]) -> list[Cell]:
-    """One clip under one tokenizer."""
-    width, height, fps = clip.width, clip.height, clip.fps or None
-    sized = width is not None and height is not None
-    return [
-        _word(clip.clip),
-        _word(clip.domain),
-        _word(entry.title),
-        Cell(
-            f"{width}{TIMES}{height}" if sized else NOTHING,
-            number_key(width * height if width and height else None),
-        ),
-        _whole(clip.frames),
-        Cell(f"{fps:.4g}" if fps else NOTHING, number_key(fps)),
-        *(_number(clip.scores.get(name), name) for name in names),
-        _number(clip.scores.get(RATE), RATE),
-    ]
-
-
 def _scored(name: str) -> str:
     """A metric's header, with the direction that is better."""
     shown = quantity(name)
@@ -130,7 +115,8 @@ def _mean(row: Row, name: str) -> Cell:
     measure, shown = row.measure(name), quantity(name)
     rank = row.ranks.get(name, 0)
     note = shown.interval(measure)
-    return Cell(shown.format(measure.value), number_key(measure.value), note, rank if rank <= 2 else 0)
+    text = shown.format(measure.value) + (f" {CEILING_MARK}" if name in row.at_ceiling else "")
+    return Cell(text, number_key(measure.value), note, rank if rank <= 2 else 0)
 
 
 def _word(text: str) -> Cell:

@@ -5,16 +5,22 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tokenbench.errors import TokenBenchError
 from tokenbench.reporting.records import WRITE_AGAIN
 
+# Columns that say what a clip itself is like; older runs lack them.
+_TRAITS = ("ti", "si", "luma")
+
 
 @dataclass(frozen=True)
 class ClipScores:
-    """One line of clips.csv; `source` is the video that other clips may have been cut from too, empty for its own."""
+    """One line of clips.csv.
+
+    `source` is the video that other clips may have been cut from too, empty for its own; `traits` are the clip's own.
+    """
 
     clip: str
     domain: str
@@ -24,6 +30,7 @@ class ClipScores:
     fps: float | None
     scores: Mapping[str, float | None]
     source: str = ""
+    traits: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def media(self) -> str:
@@ -73,4 +80,5 @@ def _clip(file: Path, line: int, row: Mapping[str, str | None], metrics: Collect
         fps=number("fps"),
         scores={name: number(name) for name in metrics if name in row},
         source=row.get("source") or "",
+        traits={name: value for name in _TRAITS if (value := number(name)) is not None},
     )

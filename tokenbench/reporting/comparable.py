@@ -1,4 +1,4 @@
-"""Which runs may be told apart clip by clip: those of one protocol, over one data set, with their clips' scores."""
+"""Which runs may stand side by side, and which may be told apart clip by clip."""
 
 from __future__ import annotations
 
@@ -8,6 +8,17 @@ from collections.abc import Sequence
 from tokenbench.errors import TokenBenchError
 from tokenbench.reporting.records import WRITE_AGAIN
 from tokenbench.reporting.runs import Run
+
+
+def judged_alike(a: Run, b: Run) -> bool:
+    """Whether data set, manifest and protocol agree, storage apart, and no metric is defined differently."""
+    keys = [(run.dataset.name, run.dataset.manifest_sha256, run.base_protocol) for run in (a, b)]
+    return keys[0] == keys[1] and all(defined_alike(a, b, metric) for metric in a.metrics)
+
+
+def defined_alike(a: Run, b: Run, metric: str) -> bool:
+    """Whether no run contradicts the other on how a metric is computed; one that says nothing does not."""
+    return len({_definition(run, metric) for run in (a, b)} - {None}) < 2
 
 
 def check_comparable(runs: Sequence[Run]) -> None:
@@ -23,6 +34,11 @@ def check_comparable(runs: Sequence[Run]) -> None:
         if _clip_list(run) != _clip_list(first):
             raise _different("on data set", (first, _dataset(first)), (run, _dataset(run)))
         _check_clips(run)
+
+
+def _definition(run: Run, metric: str) -> str | None:
+    definitions = run.protocol.get("definitions")
+    return definitions.get(metric) if isinstance(definitions, dict) else None
 
 
 def _check_clips(run: Run) -> None:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from tokenbench.errors import TokenBenchError
+from tokenbench.reporting.comparable import defined_alike
 from tokenbench.reporting.formats import quantity
 from tokenbench.reporting.runs import Measure, Run
 from tokenbench.statistics import LEVEL, Significance, holm, paired
@@ -77,7 +78,7 @@ def differ(label: str, a: Run, b: Run, media: str, metric: str) -> Difference:
     """
     unit = next((run.metrics[metric].unit for run in (a, b) if metric in run.metrics), "")
     row = Difference(run=label, media=media, metric=metric, unit=unit)
-    if len({_definition(run, metric) for run in (a, b)} - {None}) > 1:
+    if not defined_alike(a, b, metric):
         return replace(row, reason=f"A and {label} define it differently")
     one, other = clip_values(a, media, metric), clip_values(b, media, metric)
     return _over_clips(row, a, b, one, other) if one or other else _over_sets(row, a, b)
@@ -166,12 +167,6 @@ def _lack(a: str, one: object, b: str, other: object) -> str:
 
 def _clips(run: Run, media: str) -> set[str]:
     return {clip.clip for clip in run.clips if media in (clip.media, "all")}
-
-
-def _definition(run: Run, metric: str) -> str | None:
-    """What the run says of how the metric is computed; None where it says nothing."""
-    definitions = run.protocol.get("definitions")
-    return definitions.get(metric) if isinstance(definitions, dict) else None
 
 
 def _judged(row: Difference, significance: Significance, adjusted: float) -> Difference:

@@ -12,6 +12,7 @@ RATE = "bits_per_pixel"
 NOTHING = "\N{EN DASH}"
 TIMES = "\N{MULTIPLICATION SIGN}"
 PARTIAL_MARK = "\N{DAGGER}"
+CEILING_MARK = "\N{DOUBLE DAGGER}"
 GRID = f"T{TIMES}H{TIMES}W"
 
 MEDIA_TITLES = {"video": "Video clips", "image": "Photographs", "all": "All clips"}

@@ -101,12 +101,13 @@ def place(names: Sequence[Name], frame: Box, markers: Sequence[Box], lines: Sequ
     """
     order = sorted(range(len(names)), key=lambda i: (names[i].x, -names[i].y, i))
     fixed = [(box, _ON_MARKER) for box in markers] + [(box, _ON_LINE) for box in lines]
+    candidates = [_candidates(name) for name in names]
     placed: dict[int, Spot] = {}
     for i in itertools.chain.from_iterable([order] * _SWEEPS):
         others = [spot for j, spot in placed.items() if j != i]
         written = [(spot.box.grown(1), _ON_NAME) for spot in others]
         leaders = [(part, _ON_NAME) for spot in others for part in spot.leader]
-        costs = _costs(_candidates(names[i]), [*fixed, *written, *leaders], written, frame)
+        costs = _costs(candidates[i], [*fixed, *written, *leaders], written, frame)
         placed[i] = min(costs, key=lambda pair: pair[0])[1]
     return [placed[i] for i in range(len(names))]
 

@@ -1,9 +1,9 @@
 """Which runs may be compared, and in which order they stand.
 
-Runs share a group when data set, manifest and protocol agree, storage apart; a group has one table for each
-kind of media. Within a table the rows of one storage stand together, the ceiling first, then by PSNR from
-high to low. Only rows of the same storage over all of the clips are ranked against each other: a mean over
-fewer clips is another number, and the ceiling is no contestant.
+Runs share a group when data set, manifest and protocol agree, storage apart, and no metric is defined differently;
+a group has one table for each kind of media. Within a table the rows of one storage stand together, the ceiling
+first, then by PSNR from high to low. Only rows of the same storage over all of the clips are ranked against each
+other: a mean over fewer clips is another number, and the ceiling is no contestant.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, count
 
+from tokenbench.reporting.comparable import judged_alike
 from tokenbench.reporting.formats import RATE, quality_names, quantity
 from tokenbench.reporting.runs import Dataset, Measure, MediaResult, Metrics, Run
 
@@ -44,7 +45,10 @@ class Row:
         clips: that were scored.
         failed: clips of this kind that were not.
         partial: the means are over fewer clips than those of other rows.
+        domains: the means over the clips of each domain.
         ranks: by metric, 1 for the best; empty where the row is not ranked.
+        at_ceiling: metrics whose value lies within the interval of the ceiling of its storage, or beyond it: protocol
+            and storage allow no better one that could be told apart.
     """
 
     entry: Entry
@@ -52,7 +56,9 @@ class Row:
     clips: int
     failed: int
     partial: bool
+    domains: Mapping[str, MediaResult] = field(default_factory=dict)
     ranks: Mapping[str, int] = field(default_factory=dict)
+    at_ceiling: frozenset[str] = frozenset()
 
     @property
     def run(self) -> Run:
@@ -87,6 +93,11 @@ class Table:
         """The metrics in the columns."""
         return quality_names({name for row in self.rows for name in row.metrics})
 
+    @property
+    def domains(self) -> list[str]:
+        """The domains that rows are broken down by."""
+        return sorted({domain for row in self.rows for domain in row.domains})
+
 
 @dataclass(frozen=True)
 class Group:
@@ -112,12 +123,15 @@ class Group:
 
 def group_runs(runs: Iterable[Run]) -> list[Group]:
     """Sort runs into groups, in the order in which their first runs come."""
-    groups: dict[tuple[str, str | None, str], list[Run]] = {}
+    groups: list[list[Run]] = []
     for run in runs:
-        key = (run.dataset.name, run.dataset.manifest_sha256, run.base_protocol)
-        groups.setdefault(key, []).append(run)
-    slugs = unique_names([file_slug(f"{name}-{protocol}") for name, _, protocol in groups])
-    return [_group(members, slug) for members, slug in zip(groups.values(), slugs, strict=True)]
+        fitting = (members for members in groups if all(judged_alike(run, other) for other in members))
+        if (members := next(fitting, None)) is None:
+            groups.append([run])
+        else:
+            members.append(run)
+    slugs = unique_names([file_slug(f"{first.dataset.name}-{first.base_protocol}") for first, *_ in groups])
+    return [_group(members, slug) for members, slug in zip(groups, slugs, strict=True)]
 
 
 def _group(runs: Sequence[Run], slug: str) -> Group:
@@ -150,7 +164,7 @@ def _table(media: str, entries: Sequence[Entry]) -> Table:
     most = max(row.clips for row in rows)
     rows = [replace(row, partial=row.failed > 0 or row.clips < most) for row in rows]
     rows.sort(key=lambda row: _order(row.run, row.metrics))
-    return Table(media, tuple(_ranked(rows)))
+    return Table(media, tuple(_held_to_ceilings(_ranked(rows))))
 
 
 def _belongs(run: Run, media: str, kinds: Mapping[str, str]) -> bool:
@@ -164,7 +178,8 @@ def _row(entry: Entry, media: str, kinds: Mapping[str, str]) -> Row:
     counted = max((measure.n or 0 for measure in result.metrics.values()), default=0)
     # A failed clip of unknown kind counts in every table: better marked once too often than passed over.
     failed = sum(kinds.get(failure.clip, media) == media or media == "all" for failure in entry.run.failed)
-    return Row(entry, result.metrics, result.clips if result.clips is not None else counted, failed, False)
+    clips = result.clips if result.clips is not None else counted
+    return Row(entry, result.metrics, clips, failed, False, result.domains)
 
 
 def _order(run: Run, metrics: Metrics) -> tuple[bool, str, bool, float, str]:
@@ -200,6 +215,26 @@ def _ranking(name: str, measures: Mapping[int, Measure]) -> dict[int, int]:
         return {}
     places = sorted(set(known.values()), reverse=higher)
     return {i: places.index(value) + 1 for i, value in known.items()}
+
+
+def _held_to_ceilings(rows: Sequence[Row]) -> list[Row]:
+    """The rows, with the metrics that their storage's ceiling is no better in."""
+    ceilings = {row.run.storage: row for row in rows if row.run.is_ceiling and not row.partial}
+    return [
+        row
+        if row.partial or row.run.is_ceiling or row.run.storage not in ceilings
+        else replace(row, at_ceiling=frozenset(_reached(row, ceilings[row.run.storage])))
+        for row in rows
+    ]
+
+
+def _reached(row: Row, ceiling: Row) -> Iterator[str]:
+    for name in row.metrics:
+        value, limit, higher = row.measure(name).value, ceiling.measure(name), quantity(name).higher_is_better
+        if value is None or limit.low is None or limit.high is None or higher is None:
+            continue
+        if value >= limit.low if higher else value <= limit.high:
+            yield name
 
 
 def file_slug(text: str) -> str:

@@ -1,92 +1,166 @@
-"""The HTML page: one file that carries its plots, pictures, styles and script, and loads nothing."""
+"""The HTML page: one file that carries its plots, tables, styles and script, and loads nothing from elsewhere."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from markupsafe import Markup
 
 from tokenbench.pages import page_template
-from tokenbench.reporting.anchor import Anchored, AnchoredTables
+from tokenbench.reporting import domain_tables
+from tokenbench.reporting.anchor import AnchoredTables
 from tokenbench.reporting.anchor_tables import NOTE, blocks
-from tokenbench.reporting.cells import board_cells, board_columns, clip_cells, clip_columns
-from tokenbench.reporting.formats import NOTHING, PARTIAL_MARK, TIMES, media_title, quality_names, quantity
-from tokenbench.reporting.leaderboard import Entry, Group, Table
-from tokenbench.reporting.pictures import ERROR_GAIN, MAX_WIDTH, compare, error_scale
+from tokenbench.reporting.cells import board_cells, board_columns, clip_columns
+from tokenbench.reporting.comparisons import Comparisons
+from tokenbench.reporting.figures import Plot
+from tokenbench.reporting.filters import filters, traits
+from tokenbench.reporting.formats import CEILING_MARK, NOTHING, PARTIAL_MARK, media_title, quantity
+from tokenbench.reporting.leaderboard import Group, Table
+from tokenbench.reporting.page_data import as_json, clip_data, clip_metrics, comparison_data
+from tokenbench.reporting.pictures import ERROR_GAIN, MAX_WIDTH, error_scale
 from tokenbench.reporting.plot_names import INK
-from tokenbench.reporting.plots import Plot
-from tokenbench.reporting.runs import Sample
+from tokenbench.reporting.provenance import provenance
+from tokenbench.reporting.shots import Shots, take_shots
+from tokenbench.reporting.slice_tables import slice_section
 
-_OPEN_AT_FIRST = 4
-_ONE_OF = {"image": "photograph"}
+Plots = Mapping[tuple[str, str], Sequence[Plot]]
+Baselines = Mapping[tuple[str, str], Sequence[int]]
+
+
+@dataclass(frozen=True)
+class Page:
+    """The page's HTML, and the pictures that lie beside it where it would grow too large, by their names."""
+
+    html: str
+    files: dict[str, bytes] = field(default_factory=dict)
 
 
 def render_page(
     groups: Sequence[Group],
-    plots: Mapping[tuple[str, str], Sequence[Plot]],
+    plots: Plots,
+    comparisons: Comparisons,
     anchored: AnchoredTables | None = None,
-) -> str:
-    """The page's HTML.
+    baselines: Baselines | None = None,
+) -> Page:
+    """The page.
 
     Args:
         groups: from `leaderboard.group_runs`.
         plots: the figures, by slug of the group and kind of media.
+        comparisons: of the rows of each table, likewise.
         anchored: what stands beside the anchor, likewise.
+        baselines: positions of the rows that others are compared with at first, likewise.
     """
-    return page_template("tokenbench.reporting", "report.html.j2").render(
-        sections=[_section(group, plots, anchored or {}) for group in groups],
+    shots = [take_shots(group) for group in groups]
+    html = page_template("tokenbench.reporting", "report.html.j2").render(
+        sections=[
+            _section(part, group, own, plots, comparisons, anchored or {}, baselines or {})
+            for part, (group, own) in enumerate(zip(groups, shots, strict=True), 1)
+        ],
+        filters=filters(groups),
+        data=as_json(_data(groups, comparisons)),
         anchor_note=NOTE,
+        domain_note=domain_tables.NOTE,
         partial_mark=PARTIAL_MARK,
+        ceiling_mark=CEILING_MARK,
         error_gain=ERROR_GAIN,
         error_limit=round(255 / ERROR_GAIN),
         error_scale=error_scale(),
         max_width=MAX_WIDTH,
     )
+    return Page(html, {name: data for own in shots for name, data in own.files.items()})
 
 
-def _section(group: Group, plots: Mapping[tuple[str, str], Sequence[Plot]], anchored: AnchoredTables) -> dict[str, Any]:
+def _data(groups: Sequence[Group], comparisons: Comparisons) -> dict[str, Any]:
+    """For the script, by the ids of the tables."""
+    data: dict[str, Any] = {}
+    for part, group in enumerate(groups, 1):
+        data[f"clips-{part}"] = clip_data(group)
+        for number, table in enumerate(group.tables, 1):
+            data[f"board-{part}-{number}"] = comparison_data(table, comparisons[group.slug, table.media])
+    return data
+
+
+def _section(
+    part: int,
+    group: Group,
+    shots: Shots,
+    plots: Plots,
+    comparisons: Comparisons,
+    anchored: AnchoredTables,
+    baselines: Baselines,
+) -> dict[str, Any]:
     """All that the page says of one group."""
-    clips = [(entry, clip) for entry in group.entries for clip in entry.run.clips]
-    names = quality_names({name for _, clip in clips for name in clip.scores})
+    links = {entry.title: f"run-{part}-{number}" for number, entry in enumerate(group.entries, 1)}
+    boards = []
+    for table in group.tables:
+        key = group.slug, table.media
+        boards.append(
+            _board(table, links, plots[key])
+            | {
+                "compared": sorted({each.baseline for each in comparisons[key]}),
+                "baseline": next(iter(baselines.get(key, [])), None),
+                "anchored": [block for each in anchored.get(key, []) for block in blocks(each)],
+            }
+        )
     return {
         "heading": group.heading,
+        "dataset": group.dataset.name,
         "facts": _facts(group),
         "protocol": _protocol(group),
-        "tables": [
-            _board(table, plots[group.slug, table.media], anchored.get((group.slug, table.media), []))
-            for table in group.tables
-        ],
-        "clip_columns": clip_columns(names),
-        "clip_rows": [clip_cells(entry, clip, names) for entry, clip in clips],
+        "tables": boards,
+        "slices": slice_section(group),
+        "clip_columns": clip_columns(clip_metrics(group)),
+        "clips": sum(len(entry.run.clips) for entry in group.entries),
         "failures": [(entry.title, failure) for entry in group.entries for failure in entry.run.failed],
         "unavailable": [
             (entry.title, quantity(name).title, reason)
             for entry in group.entries
             for name, reason in entry.run.unavailable.items()
         ],
-        "samples": _samples(group),
-        "provenance": [(entry.title, _provenance(entry)) for entry in group.entries],
+        "samples": shots.entries,
+        "worst_alone": shots.worst_alone,
+        "provenance": [
+            (links[entry.title], entry.title, [(key, _shown(value)) for key, value in provenance(entry.run).items()])
+            for entry in group.entries
+        ],
     }
 
 
-def _board(table: Table, plots: Sequence[Plot], anchored: Sequence[Anchored]) -> dict[str, Any]:
-    """A leaderboard with its figures, and what stands beside the anchor."""
+def _board(table: Table, links: Mapping[str, str], plots: Sequence[Plot]) -> dict[str, Any]:
+    """A leaderboard with its figures and its domains."""
     return {
         "title": media_title(table.media),
         "columns": board_columns(table),
-        "rows": [board_cells(table, row) for row in table.rows],
+        "rows": [board_cells(table, row, links[row.entry.title]) for row in table.rows],
+        "names": [row.entry.title for row in table.rows],
+        "traits": [traits(row) for row in table.rows],
         "partial": any(row.partial for row in table.rows),
-        "plots": [{"title": plot.title, "svg": _inline(plot), "left_out": ", ".join(plot.left_out)} for plot in plots],
-        "anchored": [block for each in anchored for block in blocks(each)],
+        "at_ceiling": any(row.at_ceiling for row in table.rows),
+        "plots": [
+            {"title": plot.title, "svg": _inline(plot), "left_out": ", ".join(plot.left_out), "reason": plot.reason}
+            for plot in plots
+        ],
+        "domains": [
+            {
+                "title": f"{quantity(name).header} by domain",
+                "columns": domain_tables.domain_columns(table),
+                "rows": [cells for _, cells in rows],
+                "traits": [traits(row) for row, _ in rows],
+            }
+            for name, rows in domain_tables.domain_blocks(table)
+        ],
     }
 
 
 def _facts(group: Group) -> list[tuple[str, str]]:
     dataset = group.dataset
     storages = dict.fromkeys(entry.run.storage for entry in group.entries)
+    versions = dict.fromkeys(_shown(entry.run.environment.get("tokenbench")) for entry in group.entries)
     unknown = "not recorded: nothing shows that these runs saw the same clips"
     facts = {
         "Data set": dataset.name,
@@ -95,6 +169,7 @@ def _facts(group: Group) -> list[tuple[str, str]]:
         "Clips": _most(entry.run.dataset.clips for entry in group.entries),
         "Frames": _most(entry.run.dataset.frames for entry in group.entries),
         "Results": len(group.entries),
+        "TokenBench": ", ".join(versions),
         "Manifest SHA-256": dataset.manifest_sha256 or unknown,
     }
     return [(key, _shown(value)) for key, value in facts.items()]
@@ -112,62 +187,6 @@ def _protocol(group: Group) -> list[tuple[str, str]]:
         for key, value in entry.run.protocol.items():
             values.setdefault(key, {})[_shown(value)] = None
     return [(key, " / ".join(shown)) for key, shown in values.items()]
-
-
-def _samples(group: Group) -> list[dict[str, Any]]:
-    """The pictures of every tokenizer; the first contestants are open, the others a click away."""
-    entries = [entry for entry in group.entries if entry.run.samples]
-    opened = [entry for entry in entries if not entry.run.is_ceiling][:_OPEN_AT_FIRST]
-    return [
-        {
-            "title": entry.title,
-            "open": entry in opened,
-            "shots": [_shot(sample) for sample in entry.run.samples],
-        }
-        for entry in entries
-    ]
-
-
-def _shot(sample: Sample) -> dict[str, Any]:
-    """A sample's caption and pictures."""
-    comparison = compare(sample)
-    pictures = {
-        "original": comparison.original,
-        "reconstruction": comparison.reconstruction,
-        f"error {TIMES} {ERROR_GAIN}": comparison.error,
-    }
-    frame = "" if sample.frame is None else f"frame {sample.frame}"
-    psnr = "" if sample.psnr is None else f"clip PSNR {quantity('psnr').format(sample.psnr)} dB"
-    return {
-        "rank": sample.rank,
-        "media": _ONE_OF.get(sample.media or "", sample.media or ""),
-        "clip": sample.clip,
-        "rest": " · ".join(filter(None, (frame, psnr))),
-        "problem": comparison.problem,
-        "pictures": {name: picture for name, picture in pictures.items() if picture},
-    }
-
-
-def _provenance(entry: Entry) -> list[tuple[str, str]]:
-    """Where a run's numbers come from."""
-    run, tokenizer = entry.run, entry.run.tokenizer
-    facts = {
-        "description": tokenizer.description,
-        "run": run.name,
-        "protocol": run.dataset.protocol,
-        "modality": tokenizer.modality,
-        "latent channels": tokenizer.latent_channels,
-        "vocabulary": tokenizer.vocabulary,
-        "parameters": tokenizer.parameters,
-        "nominal bits/pixel": tokenizer.bits_per_pixel,
-        "weights": tokenizer.weights,
-        "weights SHA-256": tokenizer.weights_sha256,
-        "license of the weights": tokenizer.license,
-        "source": tokenizer.source,
-        "manifest SHA-256": run.dataset.manifest_sha256,
-        **run.environment,
-    }
-    return [(key, _shown(value)) for key, value in facts.items() if value not in (None, "")]
 
 
 def _shown(value: Any) -> str:

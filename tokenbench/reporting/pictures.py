@@ -18,15 +18,22 @@ ERROR_GAIN = 8
 ERROR_COLOURS = "inferno"
 MAX_WIDTH = 640
 _WEBP_QUALITY = 90
+# A third of the time of the default, for files that are 2 % larger (photographs of 640 x 360).
+_WEBP_METHOD = 2
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture as a data URI."""
+    """A WebP file, in memory."""
 
-    uri: str
+    data: bytes
     width: int
     height: int
+
+    @property
+    def uri(self) -> str:
+        """The picture as a data URI."""
+        return f"data:image/webp;base64,{base64.b64encode(self.data).decode('ascii')}"
 
 
 @dataclass(frozen=True)
@@ -106,6 +113,5 @@ def _scaled(image: Image.Image, resampling: Image.Resampling) -> Image.Image:
 def _picture(image: Image.Image) -> Picture:
     image = _scaled(image, Image.Resampling.LANCZOS)
     data = io.BytesIO()
-    image.save(data, format="WEBP", quality=_WEBP_QUALITY, method=4)
-    uri = f"data:image/webp;base64,{base64.b64encode(data.getvalue()).decode('ascii')}"
-    return Picture(uri, image.width, image.height)
+    image.save(data, format="WEBP", quality=_WEBP_QUALITY, method=_WEBP_METHOD)
+    return Picture(data.getvalue(), image.width, image.height)

@@ -7,51 +7,80 @@ from pathlib import Path
 
 from tokenbench.errors import TokenBenchError
 from tokenbench.files import write_bytes, write_text
-from tokenbench.reporting import anchor_tables
+from tokenbench.reporting import against, anchor_tables, domain_tables, slice_tables
 from tokenbench.reporting.anchor import against_anchor
+from tokenbench.reporting.comparisons import compare_all
+from tokenbench.reporting.json_form import json_text
 from tokenbench.reporting.leaderboard import group_runs
+from tokenbench.reporting.model_index import model_indexes
 from tokenbench.reporting.page import render_page
 from tokenbench.reporting.plots import draw_plots
 from tokenbench.reporting.runs import load_runs
+from tokenbench.reporting.speed import read_speeds
 from tokenbench.reporting.tables import csv_text, latex, markdown
 
 
-def write_report(runs: Sequence[Path], out: Path, *, anchor: str | None = None) -> Path:
-    """Write leaderboard.md, .csv and .tex, plots/ and index.html into `out`; with an anchor also anchor.md and .csv.
+def write_report(
+    runs: Sequence[Path],
+    out: Path,
+    *,
+    anchor: str | None = None,
+    baseline: str | None = None,
+    throughput: Path | None = None,
+) -> Path:
+    """Write leaderboard.md, .csv, .tex, .json, model-index/, plots/ and index.html into `out`, and what is asked for.
 
     All is read and drawn before the first file is written; each file is written whole or not at all.
 
     Args:
         runs: folders written by `tokenbench eval`, or their result.json.
         out: folder of the report; made where it is missing. Files of the same names are replaced.
-        anchor: codec, two or more points of which are among the runs, that everything is set against.
+        anchor: codec, two or more points of which are among the runs, that everything is set against: anchor.md, .csv.
+        baseline: row that the others of its storage are compared with, clip by clip: against.md, .csv.
+        throughput: throughput.json of `tokenbench throughput`, for figures of quality against time.
 
     Returns:
         The path of index.html.
 
     Raises:
-        TokenBenchError: a run cannot be used, the anchor is not among them, or `out` cannot be written.
+        TokenBenchError: a run or the file of times cannot be used, anchor or baseline is not among the rows, or `out`
+            cannot be written.
     """
     if not runs:
         raise TokenBenchError("no runs to report: name at least one folder written by 'tokenbench eval'")
     groups = group_runs(load_runs(runs))
     anchored = against_anchor(groups, anchor) if anchor else {}
-    plots = {(group.slug, table.media): draw_plots(group, table) for group in groups for table in group.tables}
+    baselines = against.find_baselines(groups, baseline) if baseline else {}
+    speeds = read_speeds(throughput) if throughput else {}
+    comparisons = compare_all(groups)
+    plots = {(group.slug, table.media): draw_plots(group, table, speeds) for group in groups for table in group.tables}
+    page = render_page(groups, plots, comparisons, anchored, baselines)
     texts = {
-        "leaderboard.md": markdown(groups),
+        "leaderboard.md": markdown(groups) + domain_tables.markdown(groups) + slice_tables.markdown(groups),
         "leaderboard.csv": csv_text(groups),
         "leaderboard.tex": latex(groups),
-        "index.html": render_page(groups, plots, anchored),
+        "leaderboard.json": json_text(groups),
+        **{f"model-index/{name}": text for name, text in model_indexes(groups).items()},
+        "index.html": page.html,
     }
+    if any(table.domains for group in groups for table in group.tables):
+        texts["domains.csv"] = domain_tables.csv_text(groups)
     if anchored:
         texts |= {
             "anchor.md": anchor_tables.markdown(groups, anchored),
             "anchor.csv": anchor_tables.csv_text(groups, anchored),
         }
+    if baselines:
+        texts |= {
+            "against.md": against.markdown(groups, comparisons, baselines),
+            "against.csv": against.csv_text(groups, comparisons, baselines),
+        }
     for plot in (plot for drawn in plots.values() for plot in drawn):
         write_bytes(out / "plots" / f"{plot.name}.png", plot.png)
         write_bytes(out / "plots" / f"{plot.name}.pdf", plot.pdf)
         write_text(out / "plots" / f"{plot.name}.svg", plot.svg)
+    for name, data in page.files.items():
+        write_bytes(out / name, data)
     for name, text in texts.items():
         write_text(out / name, text)
     return out / "index.html"

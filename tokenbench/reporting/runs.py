@@ -77,10 +77,14 @@ class Dataset:
 
 @dataclass(frozen=True)
 class MediaResult:
-    """The means over one kind of clips: "video", "image" (photographs) or "all" (not told apart)."""
+    """The means over one kind of clips: "video", "image" (photographs) or "all" (not told apart).
+
+    `domains` are the means over the clips of each domain, by its name; none where there is one alone.
+    """
 
     clips: int | None
     metrics: Metrics
+    domains: Mapping[str, MediaResult] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -244,9 +248,15 @@ def _media(record: Record, metrics: Metrics, clips: tuple[ClipScores, ...]) -> d
     """The result's own split; without one the whole, under the kind of its clips where all are of one."""
     parts = {name: record.child(name) for name, part in record.data.items() if part is not None}
     if parts:
-        return {name: MediaResult(part.whole("clips"), _metrics(part.child("metrics"))) for name, part in parts.items()}
+        return {name: _media_result(part) for name, part in parts.items()}
     kinds = {clip.media for clip in clips}
     return {kinds.pop() if len(kinds) == 1 else "all": MediaResult(len(clips) or None, metrics)}
+
+
+def _media_result(record: Record) -> MediaResult:
+    domains = record.child("domains")
+    parts = {name: _media_result(domains.child(name, required=True)) for name in domains.data}
+    return MediaResult(record.whole("clips"), _metrics(record.child("metrics")), parts)
 
 
 def _texts(record: Record) -> dict[str, str]:

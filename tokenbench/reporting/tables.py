@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 
 from tokenbench.reporting.formats import (
+    CEILING_MARK,
     GRID,
     NOTHING,
     PARTIAL_MARK,
@@ -26,6 +27,9 @@ _ORDER_NOTE = (
     "Ranked: rows of the same storage over all clips, without the ceiling. "
     "In brackets: 95 % intervals over clips."
 )
+_CEILING_NOTE = (
+    "within the interval of the ceiling of the same storage, or beyond it: a better value could not be told apart."
+)
 _PARTIAL_NOTE = "clips are missing: the means are over fewer clips than in other rows; the row is not ranked."
 
 _LATEX_SPECIAL = {
@@ -40,6 +44,7 @@ _LATEX_SPECIAL = {
     TIMES: r"$\times$",
     "∞": r"$\infty$",
     PARTIAL_MARK: r"\textdagger{}",
+    CEILING_MARK: r"\textdaggerdbl{}",
     NOTHING: "--",
     **{mark: f"\\{mark}" for mark in "&%$#_{}"},
 }
@@ -58,8 +63,7 @@ def markdown(groups: Sequence[Group]) -> str:
             for entry in group.entries
             for name, reason in entry.run.unavailable.items()
         ]
-    if any(row.partial for row in _rows(groups)):
-        parts.append(f"{PARTIAL_MARK} {_PARTIAL_NOTE}")
+    parts += [f"{mark} {note}" for mark, note in _notes([*_rows(groups)])]
     return "\n\n".join(parts) + "\n"
 
 
@@ -79,7 +83,21 @@ def _markdown_score(row: Row, name: str) -> str:
     measure, shown = row.measure(name), quantity(name)
     text = shown.format(measure.value)
     text = f"**{text}**" if row.ranks.get(name) == 1 else text
-    return f"{text} {shown.interval(measure)}".strip()
+    return f"{text}{_mark(row, name)} {shown.interval(measure)}".strip()
+
+
+def _mark(row: Row, name: str) -> str:
+    return CEILING_MARK if name in row.at_ceiling else ""
+
+
+def _notes(rows: Sequence[Row]) -> list[tuple[str, str]]:
+    """The marks that stand in these rows, with what they mean."""
+    marks = []
+    if any(row.at_ceiling for row in rows):
+        marks.append((CEILING_MARK, _CEILING_NOTE))
+    if any(row.partial for row in rows):
+        marks.append((PARTIAL_MARK, _PARTIAL_NOTE))
+    return marks
 
 
 def markdown_text(text: str) -> str:
@@ -106,8 +124,7 @@ def _latex_table(group: Group, table: Table) -> str:
             body.append(r"\midrule")
         body.append(" & ".join(_text_cells(table, row, latex_text, _latex_score)) + r" \\")
     caption = f"{media_title(table.media)} of {group.heading}. {_ORDER_NOTE} Best in bold, second underlined."
-    if any(row.partial for row in table.rows):
-        caption += f" {PARTIAL_MARK}: {_PARTIAL_NOTE}"
+    caption += "".join(f" {mark}: {note}" for mark, note in _notes(table.rows))
     lines = [
         r"\begin{table}",
         r"\centering",
@@ -129,7 +146,7 @@ def _latex_score(row: Row, name: str) -> str:
     measure, shown = row.measure(name), quantity(name)
     text = latex_text(shown.format(measure.value))
     command = {1: r"\textbf", 2: r"\underline"}.get(row.ranks.get(name, 0))
-    text = f"{command}{{{text}}}" if command else text
+    text = (f"{command}{{{text}}}" if command else text) + latex_text(_mark(row, name))
     interval = latex_text(shown.interval(measure))
     return rf"{text} {{\scriptsize {interval}}}" if interval else text
 
@@ -200,6 +217,7 @@ def _csv_row(group: Group, table: Table, row: Row, qualities: Iterable[str]) -> 
             f"{name}_low": measure.low,
             f"{name}_high": measure.high,
             f"{name}_n": measure.n,
+            f"{name}_at_ceiling": int(name in row.at_ceiling),
         }
     return cells | {"clips": row.clips, "failed": row.failed, "partial": int(row.partial)}
 

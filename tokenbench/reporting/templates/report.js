@@ -9,39 +9,64 @@ function compareKeys(numeric, direction) {
   };
 }
 
-function sortBy(table, header) {
+// Turns a header, marks it alone, and says which way.
+function turn(header) {
   const numeric = header.hasAttribute("data-numeric");
   const before = header.getAttribute("aria-sort");
   const ascending = before ? before === "descending" : !numeric;
   for (const other of header.parentElement.children) other.removeAttribute("aria-sort");
   header.setAttribute("aria-sort", ascending ? "ascending" : "descending");
+  return { numeric, direction: ascending ? 1 : -1 };
+}
+
+function sortBy(table, header) {
+  const { numeric, direction } = turn(header);
   const body = table.tBodies[0];
   const rows = [...body.rows].map((row) => ({ row, key: row.cells[header.cellIndex].dataset.key }));
-  rows.sort(compareKeys(numeric, ascending ? 1 : -1));
+  rows.sort(compareKeys(numeric, direction));
   body.append(...rows.map(({ row }) => row));
 }
 
-for (const table of document.querySelectorAll("table.sortable")) {
+for (const table of document.querySelectorAll("table.sortable:not([id^=clips])")) {
   for (const header of table.tHead.rows[0].cells) {
     header.firstElementChild.addEventListener("click", () => sortBy(table, header));
   }
 }
 
-// Filter: every word must occur in the first three columns (clip, domain, tokenizer).
-for (const input of document.querySelectorAll("input[data-table]")) {
-  const rows = [...document.getElementById(input.dataset.table).tBodies[0].rows];
-  const texts = new Map(rows.map((row) => [row, [0, 1, 2].map((i) => row.cells[i].textContent).join(" ").toLowerCase()]));
-  const count = input.closest("p").querySelector("output");
-  input.addEventListener("input", () => {
-    const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
-    let shown = 0;
-    for (const row of rows) {
-      row.hidden = !words.every((word) => texts.get(row).includes(word));
-      if (!row.hidden) shown += 1;
-    }
-    count.textContent = shown === rows.length ? `${shown} rows` : `${shown} of ${rows.length} rows`;
-  });
+// Filters of the head: parts by data set, rows of leaderboards and domains by the rest.
+const filters = document.getElementById("filters");
+
+function filterRows() {
+  const { text, ...chosen } = Object.fromEntries(new FormData(filters));
+  for (const section of document.querySelectorAll("section[data-dataset]")) {
+    section.hidden = Boolean(chosen.dataset) && section.dataset.dataset !== chosen.dataset;
+  }
+  const rows = [...document.querySelectorAll("tr[data-filtered]")];
+  for (const row of rows) {
+    const fits = ["kind", "modality", "grid"].every((name) => !chosen[name] || row.dataset[name] === chosen[name]);
+    row.hidden = !fits || !row.cells[0].textContent.toLowerCase().includes(text.trim().toLowerCase());
+  }
+  const boards = rows.filter((row) => "row" in row.dataset && !row.closest("section").hidden);
+  const shown = boards.filter((row) => !row.hidden).length;
+  filters.querySelector("output").textContent = shown === boards.length ? "" : `${shown} of ${boards.length} rows`;
 }
+
+if (filters) {
+  filters.addEventListener("input", filterRows);
+  filters.addEventListener("submit", (event) => event.preventDefault());
+  filters.addEventListener("reset", () => setTimeout(filterRows));
+}
+
+// A name in a leaderboard leads to a box, which opens.
+function openTarget() {
+  const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  if (target && target.tagName === "DETAILS") {
+    target.open = true;
+    target.scrollIntoView();
+  }
+}
+addEventListener("hashchange", openTarget);
+openTarget();
 
 for (const button of document.querySelectorAll("button[data-open], button[data-close]")) {
   const open = "open" in button.dataset;
@@ -76,5 +101,3 @@ viewer.addEventListener("keydown", (event) => {
   const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
   if (step) show(place + step);
 });
-
-document.documentElement.dataset.ready = "true";
