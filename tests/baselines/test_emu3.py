@@ -187,7 +187,8 @@ def test_weights_that_are_not_its_own_are_refused_by_name(native: Path, tmp_path
     )
     assert "describes no Emu3VQVAE" in refusal(state, {**config, "channel_multiplier": "wide"})
     (tmp_path / "model.safetensors").unlink()
-    for name, message in (("../model.safetensors", "which is no weight file beside it"), (7, "says not where tensors are")):
+    elsewhere, nowhere = "which is no weight file beside it", "says not where tensors are"
+    for name, message in (("../model.safetensors", elsewhere), (7, nowhere)):
         index = {"weight_map": {"vqmodel.quant_conv.conv.bias": name}}
         (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index))
         with pytest.raises(TokenBenchError, match=message):

@@ -80,7 +80,11 @@ def test_an_older_run_is_broken_down_by_what_a_newer_one_recorded(tmp_path: Path
     scores = broken_down(group)["Motion"].scores["tokenizer-older"]
     assert [(measure.value, measure.n) for measure in scores["psnr"]] == [(30.0, 1), (30.0, 2), (30.0, 2)]
     assert "ssim" not in scores
-    row = next(line for line in markdown([group]).splitlines() if line.startswith("| tokenizer-older"))
+    row = next(
+        line
+        for line in markdown([group], {group.slug: break_down(group)}).splitlines()
+        if line.startswith("| tokenizer-older")
+    )
     lacking = " | ".join([NOTHING] * 3)
     assert row == (
         f"| tokenizer-older | 30.00 n=1 of 2 | 30.00 \\[30.00, 30.00\\] | 30.00 \\[30.00, 30.00\\] | {lacking} |"
@@ -90,8 +94,8 @@ def test_an_older_run_is_broken_down_by_what_a_newer_one_recorded(tmp_path: Path
 def test_runs_without_traits_say_so(tmp_path: Path) -> None:
     group = group_of(write(tmp_path / "old", SIX, {}))
     assert break_down(group) == []
-    assert slice_section(group)["lacking"] == NOT_RECORDED
-    assert NOT_RECORDED in markdown([group])
+    assert slice_section(group, [])["lacking"] == NOT_RECORDED
+    assert NOT_RECORDED in markdown([group], {group.slug: []})
 
 
 def test_clips_that_are_alike_are_not_cut(tmp_path: Path) -> None:

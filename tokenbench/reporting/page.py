@@ -26,6 +26,7 @@ from tokenbench.reporting.plot_names import INK
 from tokenbench.reporting.provenance import provenance
 from tokenbench.reporting.shots import Shots, take_shots
 from tokenbench.reporting.slice_tables import slice_section
+from tokenbench.reporting.slices import Breakdown
 
 Plots = Mapping[tuple[str, str], Sequence[Plot]]
 Baselines = Mapping[tuple[str, str], Sequence[int]]
@@ -43,6 +44,7 @@ def render_page(
     groups: Sequence[Group],
     plots: Plots,
     comparisons: Comparisons,
+    breakdowns: Mapping[str, Sequence[Breakdown]],
     anchored: AnchoredTables | None = None,
     baselines: Baselines | None = None,
 ) -> Page:
@@ -52,6 +54,7 @@ def render_page(
         groups: from `leaderboard.group_runs`.
         plots: the figures, by slug of the group and kind of media.
         comparisons: of the rows of each table, likewise.
+        breakdowns: by what clips are like, from `slices.break_down`, by slug of the group.
         anchored: what stands beside the anchor, likewise.
         baselines: positions of the rows that others are compared with at first, likewise.
     """
@@ -59,6 +62,7 @@ def render_page(
     html = page_template("tokenbench.reporting", "report.html.j2").render(
         sections=[
             _section(part, group, own, plots, comparisons, anchored or {}, baselines or {})
+            | {"slices": slice_section(group, breakdowns[group.slug])}
             for part, (group, own) in enumerate(zip(groups, shots, strict=True), 1)
         ],
         filters=filters(groups),
@@ -113,7 +117,6 @@ def _section(
         "facts": _facts(group),
         "protocol": _protocol(group),
         "tables": boards,
-        "slices": slice_section(group),
         "clip_columns": clip_columns(clip_metrics(group)),
         "clips": sum(len(entry.run.clips) for entry in group.entries),
         "failures": [(entry.title, failure) for entry in group.entries for failure in entry.run.failed],

@@ -16,6 +16,7 @@ from tokenbench.reporting.model_index import model_indexes
 from tokenbench.reporting.page import render_page
 from tokenbench.reporting.plots import draw_plots
 from tokenbench.reporting.runs import load_runs
+from tokenbench.reporting.slices import break_down
 from tokenbench.reporting.speed import read_speeds
 from tokenbench.reporting.tables import csv_text, latex, markdown
 
@@ -54,9 +55,12 @@ def write_report(
     speeds = read_speeds(throughput) if throughput else {}
     comparisons = compare_all(groups)
     plots = {(group.slug, table.media): draw_plots(group, table, speeds) for group in groups for table in group.tables}
-    page = render_page(groups, plots, comparisons, anchored, baselines)
+    breakdowns = {group.slug: break_down(group) for group in groups}
+    page = render_page(groups, plots, comparisons, breakdowns, anchored, baselines)
     texts = {
-        "leaderboard.md": markdown(groups) + domain_tables.markdown(groups) + slice_tables.markdown(groups),
+        "leaderboard.md": "".join(
+            [markdown(groups), domain_tables.markdown(groups), slice_tables.markdown(groups, breakdowns)]
+        ),
         "leaderboard.csv": csv_text(groups),
         "leaderboard.tex": latex(groups),
         "leaderboard.json": json_text(groups),

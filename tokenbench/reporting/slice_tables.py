@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tokenbench.reporting.cells import Cell, Column, number_key
 from tokenbench.reporting.formats import media_title, quality_names, quantity
 from tokenbench.reporting.leaderboard import Group
 from tokenbench.reporting.runs import Measure
-from tokenbench.reporting.slices import Breakdown, break_down
+from tokenbench.reporting.slices import Breakdown
 from tokenbench.reporting.tables import markdown_table, markdown_text
 
 NOTE = (
@@ -23,27 +23,32 @@ NOT_RECORDED = (
 )
 
 
-def slice_section(group: Group) -> dict[str, Any]:
+def slice_section(group: Group, breakdowns: Sequence[Breakdown]) -> dict[str, Any]:
     """For the page: a note, what is lacking, and a table for each breakdown."""
     return {
         "note": NOTE,
         "lacking": "" if _is_recorded(group) else NOT_RECORDED,
         "tables": [
             {"title": _title(each), "note": _extents(each), "columns": _columns(each), "rows": _rows(each)}
-            for each in break_down(group)
+            for each in breakdowns
         ],
     }
 
 
-def markdown(groups: Sequence[Group]) -> str:
-    """All breakdowns, to follow the leaderboards; nothing where no run has clips."""
+def markdown(groups: Sequence[Group], breakdowns: Mapping[str, Sequence[Breakdown]]) -> str:
+    """All breakdowns, to follow the leaderboards; nothing where no run has clips.
+
+    Args:
+        groups: from `leaderboard.group_runs`.
+        breakdowns: from `slices.break_down`, by slug of the group.
+    """
     parts: list[str] = []
     for group in groups:
         if not any(entry.run.clips for entry in group.entries):
             continue
         parts += [f"## By clips that are alike: {markdown_text(group.heading)}", NOTE]
         parts += [] if _is_recorded(group) else [NOT_RECORDED]
-        for each in break_down(group):
+        for each in breakdowns[group.slug]:
             parts += [f"### {markdown_text(_title(each))}", markdown_text(_extents(each))]
             parts += [_markdown_table(each)] if each.slices else []
     return "".join(f"\n{part}\n" for part in parts)
