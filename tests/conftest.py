@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from tests_support import write_video
+from tests_support import Outcome, write_video
 
 from tokenbench.cli import run
 from tokenbench.datasets.catalog import open_dataset
@@ -37,22 +36,6 @@ def folder(tmp_path: Path, carphone: NDArray[np.uint8], mini: dict[str, Clip]) -
     write_video(place / "odd.mkv", carphone[5:16, :67, :93])
     write_png(place / "photo.png", next(mini["chelsea"].chunks(1))[0][:77, :102])
     return place
-
-
-@dataclass
-class Outcome:
-    """Of a command: exit code and what it printed."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def message(self) -> str:
-        """The one line of an error, without progress bars."""
-        lines = [line for line in self.err.splitlines() if line.startswith("tokenbench: ")]
-        assert len(lines) == 1, self.err
-        return lines[0]
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Outcome
+from tests_support import Outcome
 
 from tokenbench.checking import CHECKS
 
@@ -23,7 +23,7 @@ def test_a_table_with_a_line_for_every_check(tokenbench: Command) -> None:
     assert outcome.code == 0
     lines = outcome.out.splitlines()
     assert [line.split()[0] for line in lines[2:-1]] == NAMES
-    assert lines[-1] == "jpeg-q75: 10 passed, 0 failed, 2 measured, 9 do not apply"
+    assert lines[-1] == "jpeg-q75: 10 passed, 0 failed, 3 measured, 9 do not apply"
 
 
 def test_json_holds_every_figure(tokenbench: Command) -> None:

@@ -16,10 +16,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import Outcome
 from numpy.typing import NDArray
 from PIL import Image
-from tests_support import write_video
+from tests_support import Outcome, write_video
 
 from tokenbench.media.clip import Clip
 

@@ -15,10 +15,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import Outcome
 from numpy.typing import NDArray
 from PIL import Image
-from tests_support import write_video
+from tests_support import Outcome, write_video
 
 from tokenbench.datasets.catalog import open_dataset
 

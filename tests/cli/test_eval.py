@@ -344,7 +344,7 @@ def test_an_unusable_tokenizer_is_one_line(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("eval",), "--tokenizer"),
+        (("eval", "--tokenizer"), "--tokenizer"),
         (("eval", "--tokenizer", "identity", "--frames", "0"), "--frames"),
         (("eval", "--tokenizer", "identity", "--window", "0"), "--window"),
         (("eval", "--tokenizer", "haar-8x8", "--window", "9"), "takes images, every frame of a video alone"),

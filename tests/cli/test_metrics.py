@@ -268,7 +268,7 @@ def test_another_tools_convention_is_another_protocol(tokenbench: Command, folde
     assert values["truncate"][0] != values["paper"][0]
     outcome = tokenbench("report", *(tmp_path / name for name in values), "--out", tmp_path / "report")
     assert outcome.code == 0, outcome.err
-    assert (tmp_path / "report" / "leaderboard.md").read_text().count("\n## ") == len(values)
+    assert (tmp_path / "report" / "leaderboard.md").read_text().count("\n## clips · ") == len(values)
 
 
 def test_unknown_names_are_one_line(tokenbench: Command, folder: Path, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Outcome
+from tests_support import Outcome
 
 from tokenbench.datasets.official_list import read_official_list
 from tokenbench.datasets.sources import SOURCES

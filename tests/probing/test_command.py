@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Outcome
 from PIL import Image
 from probing_support import faulty
+from tests_support import Outcome
 from torch import Tensor
 
 from tokenbench.errors import TokenBenchError

@@ -198,7 +198,7 @@ def test_curves_are_drawn_with_the_names_of_their_ends(alpha: list[Path], point:
     network = point("network", 0.3, kind="continuous", psnr=33.0)
     group = group_runs(load_runs([*alpha, network]))[0]
     figures = {plot.name.rpartition("-")[2]: plot for plot in draw_plots(group, group.tables[0])}
-    assert set(figures) == {"psnr", "lpips"}
+    assert set(figures) == {"psnr", "lpips", "compression"}
     for name in ("alpha", "alpha-q0", "alpha-q3", "network", "continuous"):
         assert f"<!-- {name} -->" in figures["psnr"].svg
     for name in ("alpha-q1", "alpha-q2", "codec"):

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from golden_runs import CLIPS, write_golden_runs
+from golden_support import CLIPS, write_golden_runs
 
 from tokenbench.errors import TokenBenchError
 from tokenbench.reporting.figures import Plot

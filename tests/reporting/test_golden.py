@@ -1,19 +1,15 @@
-"""Every form of the tables, letter by letter; `python tests/reporting/test_golden.py` writes the files anew."""
+"""Every form of the tables, letter by letter; `PYTHONPATH=tests python tests/reporting/test_golden.py` writes the files anew."""
 
 from __future__ import annotations
 
 import json
 import shutil
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from golden_runs import write_golden_runs
+from golden_support import write_golden_runs
 
 from tokenbench.reporting import against, domain_tables
 from tokenbench.reporting.comparisons import compare_all

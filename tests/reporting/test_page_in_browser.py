@@ -7,14 +7,10 @@ import json
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from golden_runs import write_golden_runs
+from golden_support import write_golden_runs
 
 from tokenbench.reporting.report import write_report
 

@@ -8,11 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import Outcome
 from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
-from tests_support import write_video
+from tests_support import Outcome, write_video
 from torch import Tensor
 
 from tokenbench.datasets.catalog import open_dataset

@@ -166,6 +166,23 @@ def test_lower_precision_has_nearly_the_same_loss(recipe: Path, tmp_path: Path, 
     assert {tensor.dtype for name, tensor in state.items() if name.endswith("weight")} == {torch.float32}
 
 
+def test_weights_in_half_precision_hold_what_was_learned_and_load_as_the_same_network(
+    recipe: Path, tmp_path: Path
+) -> None:
+    follow(recipe, tmp_path / "whole", "steps=2")
+    follow(recipe, tmp_path / "half", "steps=2", "weights=float16")
+    small = load_file(tmp_path / "half/autoencoder.safetensors")
+    assert {tensor.dtype for tensor in small.values()} == {torch.float16}
+    name = find_card(json.loads((tmp_path / "half/training.json").read_text())["tokenizer"]).info.name
+    whole, half = (load_tokenizer(name, weights=str(tmp_path / each)).module.state_dict() for each in ("whole", "half"))
+    assert whole.keys() == half.keys()
+    learned = {key.removeprefix("network.") for key in small}
+    for key, tensor in whole.items():
+        expected = tensor.half().float() if key in learned else tensor
+        assert torch.equal(half[key], expected), key
+    assert learned < whole.keys()
+
+
 def test_the_discriminator_learns_from_its_start_on(recipe: Path, tmp_path: Path) -> None:
     game = ["losses.adversarial=hinge", "losses.adversarial_start=3", "losses.r1_every=2"]
     small = ["losses.discriminator_channels=8", "losses.discriminator_layers=2", "discriminator.warmup=0"]

@@ -28,7 +28,7 @@ _SAMPLER = re.compile(
 )
 
 # Training checkpoints: the weights, and their moving averages, whose names have dashes for dots.
-_TRAINED, _AVERAGED = "network.", "ema.network-"
+TRAINED, _AVERAGED = "network.", "ema.network-"
 
 # Tables that training checkpoints leave out; they do not depend on what was learned.
 _TABLES = re.compile(r".*\.(wavelets|_arange|patch_size_buffer)|quantizer\..*")
@@ -180,10 +180,10 @@ def _trained_state(state: dict[str, Tensor], expected: Iterable[str], tables: di
     The moving averages are taken where there are some, as the released archives hold them.
     """
     averaged = any(key.startswith(_AVERAGED) for key in state)
-    if not averaged and not any(key.startswith(_TRAINED) for key in state):
+    if not averaged and not any(key.startswith(TRAINED) for key in state):
         return state
-    names = {_AVERAGED + key.replace(".", "-") if averaged else _TRAINED + key: key for key in expected}
-    ignored = _TRAINED if averaged else None
+    names = {_AVERAGED + key.replace(".", "-") if averaged else TRAINED + key: key for key in expected}
+    ignored = TRAINED if averaged else None
     renamed = {
         names.get(key, key): tensor for key, tensor in state.items() if not ignored or not key.startswith(ignored)
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import platform
 import time
@@ -13,7 +12,9 @@ from typing import Any
 import torch
 
 from tokenbench.files import sha256_of_file, write_text
-from tokenbench_cosmos.export import export
+from tokenbench_cosmos.autoencoder import CosmosAutoencoder
+from tokenbench_cosmos.export import export, write_tensors
+from tokenbench_cosmos.loading import TRAINED
 from tokenbench_cosmos.trained import TRAINING
 from tokenbench_cosmos.training.loop import Run
 
@@ -27,12 +28,7 @@ def write_weights(run: Run, folder: Path) -> None:
         OutputError: they cannot be written.
     """
     module = run.state.average.module
-    if run.machine.recipe.weights == "float16":
-        # Buffers, such as the wavelet's taps, stay exact.
-        module = copy.deepcopy(module)
-        for parameter in module.parameters():
-            parameter.data = parameter.data.half()
-    (path,) = export(module, "safetensors", folder)
+    path = _write_small(module, folder) if run.machine.recipe.weights == "float16" else _write_whole(module, folder)
     write_text(folder / TRAINING, json.dumps(provenance(run, path), indent=2) + "\n")
 
 
@@ -57,6 +53,18 @@ def provenance(run: Run, path: Path) -> dict[str, Any]:
         "device": torch.cuda.get_device_name(world.device) if world.device.type == "cuda" else _processor(),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}},
     }
+
+
+def _write_whole(module: CosmosAutoencoder, folder: Path) -> Path:
+    (path,) = export(module, "safetensors", folder)
+    return path
+
+
+def _write_small(module: CosmosAutoencoder, folder: Path) -> Path:
+    """Half precision, and without the tables that are the same in every network, as training checkpoints are."""
+    path = folder / "autoencoder.safetensors"
+    write_tensors(path, {TRAINED + name: weight.half() for name, weight in module.named_parameters()})
+    return path
 
 
 def _record_of(start: str) -> dict[str, Any] | None:
