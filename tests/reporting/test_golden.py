@@ -1,4 +1,4 @@
-"""Every form of the tables, letter by letter; `PYTHONPATH=tests python tests/reporting/test_golden.py` writes the files anew."""
+"""Every form of the tables, letter by letter; run as a script (with tests in PYTHONPATH), it writes the files anew."""
 
 from __future__ import annotations
 
