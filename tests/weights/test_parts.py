@@ -83,11 +83,12 @@ def test_parts_keep_their_names_when_they_are_imported(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"weight_map": {}}', '{"weight_map": {"a": 1}}', "[" * 9999])
-def test_a_damaged_index_is_refused(content: str, tmp_path: Path) -> None:
-    folder = write(tmp_path / "model")
+def test_a_damaged_index_is_refused_and_counts_as_missing(content: str, root: Path) -> None:
+    folder = write(root / "net")
     (folder / INDEX).write_text(content)
     with pytest.raises(TokenBenchError, match="download it again"):
         locate("net", folder, file_sets=SETS)
+    assert stored_weights("net", None, SETS).state == "missing"
 
 
 @pytest.mark.parametrize("name", ["../model-1.safetensors", "model-1.pkl", "/etc/passwd.bin"])

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from tokenbench.errors import TokenBenchError
 from tokenbench.weights.hub import cached
 from tokenbench.weights.local import complete_set, weights_root
 from tokenbench.weights.parts import parts_of
@@ -46,6 +47,9 @@ def stored_weights(name: str, hub: HubSource | None, file_sets: Sequence[Sequenc
 
 
 def _with_parts(paths: Sequence[Path], inside: str) -> tuple[Path, ...]:
-    """A set with the parts that its index names; empty where one is not there."""
-    parts = parts_of(paths, inside)
+    """A set with the parts that its index names; empty where one is not there, or cannot be known."""
+    try:
+        parts = parts_of(paths, inside)
+    except TokenBenchError:  # loading them says what is wrong; a listing of all tokenizers must not end here
+        return ()
     return (*paths, *parts) if all(part.is_file() for part in parts) else ()
