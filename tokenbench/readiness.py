@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from tokenbench.tokenizer import IN_PACKAGE, Card
+from tokenbench.tokenizer import Card
 from tokenbench.weights.stored import stored_weights
 
 State = Literal["ready", "weights missing", "package missing"]
@@ -28,11 +28,9 @@ def readiness(card: Card) -> Readiness:
     """Whether a card's packages are installed, and its weights are where they are looked for by name."""
     if command := card.to_install:
         return Readiness("package missing", command)
-    info, hub = card.info, card.hub
-    if hub is None and info.weights in ("none", IN_PACKAGE):
+    info = card.info
+    if not card.has_weights or stored_weights(info.name, card.hub, card.file_sets).state != "missing":
         return Readiness("ready")
-    if stored_weights(info.name, hub, hub.file_sets if hub is not None else ()).state != "missing":
-        return Readiness("ready")
-    if hub is not None:
+    if card.hub is not None:
         return Readiness("weights missing", f"tokenbench weights fetch {info.name}")
     return Readiness("weights missing", f"get them from {info.weights}; tokenbench weights import {info.name} SOURCE")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterable
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint, entry_points, packages_distributions, version
 from typing import TYPE_CHECKING, Any
 
 from tokenbench.custom import is_custom, load_custom
@@ -24,6 +24,8 @@ ENTRY_POINT_GROUP = "tokenbench.tokenizers"
 
 # Functions `card(name) -> Card | None`: None where the name is not theirs, TokenBenchError where it is but is wrong.
 PATTERN_GROUP = "tokenbench.tokenizer_patterns"
+
+_GROUPS = (ENTRY_POINT_GROUP, PATTERN_GROUP)
 
 
 @cache
@@ -62,6 +64,28 @@ def find_card(name: str) -> Card:
     near = difflib.get_close_matches(name, cards, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}?" if near else "'tokenbench list tokenizers' shows all"
     raise TokenBenchError(f"unknown tokenizer {name!r}: {hint}")
+
+
+def packages_of(card: Card) -> dict[str, str] | None:
+    """The packages whose code a tokenizer runs, with their versions; None where its plug-in belongs to no package."""
+    module = card.factory.partition(":")[0].partition(".")[0]
+    entries = [entry for group in _GROUPS for entry in _entries(group) if entry.module.partition(".")[0] == module]
+    found = {entry.dist.name: entry.dist.version for entry in entries if entry.dist is not None}
+    if not found:
+        return None
+    for name in card.requires:
+        for distribution in packages_distributions().get(name, ()):
+            found[distribution] = version(distribution)
+    return found
+
+
+def split_names(text: str) -> list[str]:
+    """The tokenizers of a text with commas between their names; one name may have a comma itself, as `jit:A,B` has."""
+    try:
+        find_card(text)
+    except TokenBenchError:
+        return [name.strip() for name in text.split(",") if name.strip()]
+    return [text]
 
 
 def load_tokenizer(

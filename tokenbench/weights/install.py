@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tokenbench.errors import TokenBenchError
-from tokenbench.files import cannot_write
+from tokenbench.files import whole_folder
 from tokenbench.weights.digest import sha256_of
 from tokenbench.weights.local import weights_root
 from tokenbench.weights.locate import WeightFiles, locate
@@ -68,7 +66,7 @@ def install(
     digests = dict(zip(names, map(sha256_of, files.paths), strict=True))
     if not force:
         _refuse_other_weights(folder, digests)
-    with _replacing(folder) as staged:
+    with whole_folder(folder) as staged:
         for path, usual in zip(files.paths, names, strict=True):
             shutil.copyfile(path, staged / usual)
         write_provenance(staged, Provenance(source=files.source, revision=files.revision, files=digests))
@@ -126,29 +124,3 @@ def _refuse_other_weights(folder: Path, digests: dict[str, str]) -> None:
     there = [path for path in sorted(folder.iterdir()) if path.name != PROVENANCE]
     if any(not path.is_file() or digests.get(path.name) != sha256_of(path) for path in there):
         raise TokenBenchError(f"{folder} holds other weights; replace the folder with --force, or move it away")
-
-
-@contextmanager
-def _replacing(folder: Path) -> Iterator[Path]:
-    """An empty folder that takes the place of `folder` when the block ends without an error."""
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as room:
-            staged = Path(room, folder.name)
-            staged.mkdir()
-            yield staged
-            _swap(staged, folder, Path(room, "replaced"))
-    except OSError as error:
-        raise cannot_write(folder, error) from error
-
-
-def _swap(staged: Path, folder: Path, replaced: Path) -> None:
-    """Put a folder in another's place, which comes back if that fails."""
-    if folder.exists():
-        folder.rename(replaced)
-    try:
-        staged.rename(folder)
-    except BaseException:
-        if replaced.exists():
-            replaced.rename(folder)
-        raise

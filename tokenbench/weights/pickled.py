@@ -63,8 +63,11 @@ def unpickle(data: bytes) -> Any:
     return _Unpickler(io.BytesIO(data)).load()
 
 
-class _Unpickler(pickle.Unpickler):
-    """The names that TorchScript's pickler writes (torch/csrc/jit/serialization/pickler.cpp), and no others."""
+class _Unpickler(pickle._Unpickler):
+    """The names that TorchScript's pickler writes (torch/csrc/jit/serialization/pickler.cpp), and no others.
+
+    In Python: the one in C takes memory for as many objects as a damaged byte says there are.
+    """
 
     def find_class(self, module: str, name: str) -> Any:
         if module == SCRIPT_ROOT or module.startswith(SCRIPT_ROOT + "."):

@@ -49,7 +49,7 @@ def read_provenance(folder: Path) -> Provenance | None:
     try:
         said = json.loads(path.read_text())
         source, revision, files = said["source"], said["revision"], said["files"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise TokenBenchError(f"{path} is damaged; import the weights again, or delete it") from error
     if not isinstance(source, str) or not isinstance(revision, str | None) or not isinstance(files, dict):
         raise TokenBenchError(f"{path} is damaged; import the weights again, or delete it")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -23,6 +24,9 @@ _FORMATS: dict[str, Format] = {TORCHSCRIPT: "torchscript", SAFETENSORS: "safeten
 
 # Checkpoints of trainers keep the network's tensors one level down, under one of these keys.
 CONTAINERS = ("state_dict", "model")
+
+# Torch stores numbers as they are, and packs the source of a network alone; more than that is a bomb.
+_MOST_UNPACKED = 2**28
 
 # What a clone without Git LFS leaves in place of a large file.
 _LFS_POINTER = b"version https://git-lfs"
@@ -75,6 +79,21 @@ def weight_format(path: Path) -> Format:
     )
 
 
+def refuse_bomb(path: Path) -> None:
+    """Refuse a zip whose members are far larger than itself.
+
+    Raises:
+        TokenBenchError: it is such a one; what is no zip passes.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            unpacked = sum(member.file_size for member in archive.infolist())
+    except Exception:  # no zip, or a damaged one, which its reader refuses
+        return
+    if unpacked > path.stat().st_size + _MOST_UNPACKED:
+        raise TokenBenchError(f"weights {path} would unpack to {unpacked:,} bytes; take them from their publisher")
+
+
 def damaged(path: Path, kind: str) -> TokenBenchError:
     """The one line for a file that breaks off or makes no sense."""
     size = path.stat().st_size
@@ -102,6 +121,7 @@ def _head(path: Path) -> bytes:
 def _read_pickle(path: Path, containers: Sequence[str]) -> dict[str, Tensor]:
     import torch
 
+    refuse_bomb(path)
     try:
         # An open file, for torch would let the suffix of a path decide.
         with path.open("rb") as file:

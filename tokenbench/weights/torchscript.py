@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from tokenbench.errors import TokenBenchError
 from tokenbench.weights.pickled import Record, StorageRecord, TensorRecord, unpickle
-from tokenbench.weights.tensors import damaged
+from tokenbench.weights.tensors import damaged, refuse_bomb
 
 if TYPE_CHECKING:
     import torch
@@ -90,6 +90,7 @@ def read_torchscript(path: Path) -> TorchScriptArchive:
         TokenBenchError: the file is truncated, damaged, or no TorchScript archive; or its pickle asks for objects that
             weights do not need, which are refused by name.
     """
+    refuse_bomb(path)
     try:
         with zipfile.ZipFile(path) as archive:
             return _read(path, _Members(archive))
