@@ -8,7 +8,15 @@ DEMO_TOKENIZERS := identity cosmos-cv-4x8x8-mini cosmos-dv-4x8x8-mini cosmos-ci-
 DEMO_FRAMES := 33
 DEMO_STORAGES := yuv444p yuv420p h264
 
-.PHONY: install demo test check benchmark clean
+# The oldest torch that is supported, in an environment of its own, and the tests that lean on torch most.
+OLDEST ?= .venv-oldest
+OLDEST_TORCH := "torch==2.6.*" "torchvision==0.21.*"
+OLDEST_TESTS := tests/networks \
+  $(addprefix tests/tokenizers/test_cosmos_,arithmetic.py fsq.py streaming.py wavelet.py) \
+  $(addprefix tests/metrics/test_,feature_meters.py ms_ssim.py perceptual.py pixel_torch.py sets.py warping.py) \
+  $(addprefix tests/evaluation/test_,frames_on_device.py haar_and_codecs.py streams.py)
+
+.PHONY: install demo test test-docs test-oldest check docs benchmark clean
 
 install: $(VENV)/.installed
 
@@ -34,10 +42,22 @@ check: install
 
 # A worker a core, each with one thread; the tests of a file stay together, for they share what is costly to make.
 test: check
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadfile -m "not docs"
+
+# What the documentation says, done: its commands, the steps of CONTRIBUTING.md, and the site.
+test-docs: install
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto -m docs
+
+test-oldest: install
+	$(BIN)/uv venv --quiet --allow-existing --python 3.11 $(OLDEST)
+	$(BIN)/uv pip install --quiet --python $(OLDEST)/bin/python --editable . --group dev $(OLDEST_TORCH)
+	OMP_NUM_THREADS=1 $(OLDEST)/bin/pytest -n auto --dist loadfile -m "not docs and not slow" $(OLDEST_TESTS)
+
+docs: install
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 benchmark: install
 	for script in benchmarks/bench_*.py; do $(BIN)/python $$script || exit 1; done
 
 clean:
-	rm -rf $(VENV) reports/demo build dist
+	rm -rf $(VENV) $(OLDEST) reports/demo build dist site

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import email
 import json
 import os
 import subprocess
@@ -11,6 +12,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import trove_classifiers
 
 ROOT = Path(__file__).parents[1]
 UV = Path(sysconfig.get_path("scripts"), "uv")
@@ -39,6 +41,20 @@ def test_the_wheel_holds_what_it_needs_and_nothing_else(wheel: Path) -> None:
     assert "tokenbench_cosmos/recipes/tiny.toml" in names
     assert any(name.startswith("tokenbench/reporting/templates/") for name in names)
     assert any(name.endswith("licenses/LICENSE") for name in names)
+    for package in roots:
+        assert f"{package}/py.typed" in names
+
+
+def test_the_wheel_says_what_it_is(wheel: Path) -> None:
+    archive = zipfile.ZipFile(wheel)
+    (path,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+    said = email.message_from_bytes(archive.read(path))
+    assert said["License-Expression"] == "Apache-2.0"
+    assert said["License-File"] == "LICENSE"
+    assert said["Author"] == "The TokenBench authors"
+    assert "Typing :: Typed" in said.get_all("Classifier", [])
+    assert said.get_all("Project-URL") == ["Source of the protocols, https://arxiv.org/abs/2501.03575"]
+    assert set(said.get_all("Classifier", [])) <= trove_classifiers.classifiers
 
 
 @pytest.mark.slow
