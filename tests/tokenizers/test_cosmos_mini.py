@@ -91,11 +91,15 @@ def test_the_record_names_the_recipes_of_the_package(name: str) -> None:
         told = stage["recipe"]
         first, larger, _ = told["name"].partition("-mini-large")
         layers = [first, "mini-large"] if larger else [first]
-        recipe = read_recipe(layers, ["data.sources=['x']", f"steps={told['steps']}", f"start={told['start']!r}"])
+        rate = told["optimiser"]["lr"]
+        chosen = [f"steps={told['steps']}", f"start={told['start']!r}", f"optimiser.lr={rate}"]
+        recipe = read_recipe(layers, ["data.sources=['x']", *chosen])
         for table in ("network", "optimiser", "losses"):
             assert told[table] == recipe.as_dict()[table]
         assert stage["step"] == told["steps"]
         assert told["network"]["channels"] == 24
+        assert f"| {told['steps']:,} |" in (text := (SHIPPED / name / "README.md").read_text())
+        assert f"| {rate:.4f} |" in text
 
 
 @pytest.mark.parametrize("name", MINI_NAMES)
