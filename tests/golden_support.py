@@ -89,9 +89,10 @@ def _write(
         "environment": {"tokenbench": "0.1.0", "device": "cpu", "command": f"tokenbench eval --out {folder.name}"},
     }
     (folder / "result.json").write_text(json.dumps(result))
-    lines = ["clip,domain,frames,height,width,fps,psnr,ssim,bits_per_pixel"]
+    lines = ["clip,domain,frames,height,width,fps,psnr,ssim,bits_per_pixel,ti"]
     lines += [
-        f"{clip},{domain},49,720,1280,30.0,{psnr[i]},{ssim[i]},{rate}" for i, (clip, domain) in enumerate(CLIPS.items())
+        f"{clip},{domain},49,720,1280,30.0,{psnr[i]},{ssim[i]},{rate},{10 * (i + 1)}"
+        for i, (clip, domain) in enumerate(CLIPS.items())
     ]
     (folder / "clips.csv").write_text("\n".join(lines) + "\n")
     return folder

@@ -49,7 +49,15 @@ def subject(name: str, psnr: Mapping[str, float | None]) -> Subject:
         clips=tuple(clips.values()),
     )
     claim = Claim(
-        run=run, tokenizer=name, weights=None, dataset="set", networks={}, tokens="off", device="cpu", dtype="float32"
+        run=run,
+        tokenizer=name,
+        typed=(),
+        weights=None,
+        dataset="set",
+        networks={},
+        tokens="off",
+        device="cpu",
+        dtype="float32",
     )
     return Subject(name, claim, Protocol(), clips, {})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from golden_support import CLIPS, write_golden_runs
 
 from tokenbench.errors import TokenBenchError
-from tokenbench.reporting.figures import Plot
+from tokenbench.reporting.figures import LINE_COLOURS, Plot
 from tokenbench.reporting.frame_scores import read_frames
 from tokenbench.reporting.leaderboard import group_runs
 from tokenbench.reporting.plots import draw_plots
@@ -78,6 +79,27 @@ def test_frames_are_drawn_for_the_hardest_and_the_median_clip(tmp_path: Path) ->
     # The codec and the stored row have no such file; the ceilings are not asked for.
     assert set(plot.left_out) == {"h264-crf23", "net_C & co (window=17) · h264"}
     assert read_frames(runs[1], {"robot/b"})["robot/b"][:8] == [30, 31, 32, 33, 34, 35, 36, 30]
+
+
+def test_frames_that_begin_a_window_are_dots(tmp_path: Path) -> None:
+    runs = write_golden_runs(tmp_path / "runs")
+    for run in runs[1:3]:
+        lines = [f"{clip},{frame},{30 + frame % 7}.0" for clip in CLIPS for frame in range(49)]
+        (run / "frames.csv").write_text("\n".join(["clip,frame,psnr", *lines]))
+    assert "<!-- a window begins -->" not in draw(runs)["frames"].svg
+    result = json.loads((runs[1] / "result.json").read_text())
+    result["tokenizer"]["window_used"] = 17
+    (runs[1] / "result.json").write_text(json.dumps(result))
+    plot = draw(runs)["frames"]
+    assert "<!-- a window begins -->" in plot.svg
+    # Frames 17 and 34, in the panels of two clips, and the legend's own.
+    dots = [
+        points
+        for points in re.findall(r"<use [^>]*fill: #[0-9a-f]{6}[^>]*>|<use [^>]*>", plot.svg)
+        if "style" in points
+    ]
+    colour = LINE_COLOURS[0]
+    assert len([dot for dot in dots if f"fill: {colour}" in dot]) == 4
 
 
 def test_a_cut_off_file_of_frames_is_named_with_its_line(tmp_path: Path) -> None:

@@ -11,17 +11,19 @@ from pathlib import Path
 import pytest
 from golden_support import write_golden_runs
 
-from tokenbench.reporting import against, domain_tables
+from tokenbench.reporting import against, domain_tables, slice_tables
 from tokenbench.reporting.comparisons import compare_all
 from tokenbench.reporting.json_form import json_text
 from tokenbench.reporting.leaderboard import Group, group_runs
 from tokenbench.reporting.model_index import model_indexes
 from tokenbench.reporting.runs import load_runs
+from tokenbench.reporting.slices import break_down
 from tokenbench.reporting.tables import csv_text, latex, markdown
 
 GOLDEN = Path(__file__).parent / "golden"
 FORMS = (
     *("leaderboard.md", "leaderboard.csv", "leaderboard.tex", "leaderboard.json", "domains.md", "domains.csv"),
+    *("domains.tex", "slices.md", "slices.csv", "slices.tex"),
     *("against.md", "net-c-co-window-17.yaml", "net-d.yaml"),
 )
 TEX = shutil.which("pdflatex") or shutil.which("tectonic")
@@ -29,13 +31,18 @@ TEX = shutil.which("pdflatex") or shutil.which("tectonic")
 
 def forms(groups: list[Group]) -> dict[str, str]:
     comparisons = compare_all(groups)
+    breakdowns = {group.slug: break_down(group) for group in groups}
     return {
         "leaderboard.md": markdown(groups),
         "leaderboard.csv": csv_text(groups),
         "leaderboard.tex": latex(groups),
-        "leaderboard.json": json_text(groups),
+        "leaderboard.json": json_text(groups, breakdowns),
         "domains.md": domain_tables.markdown(groups),
         "domains.csv": domain_tables.csv_text(groups),
+        "domains.tex": domain_tables.latex(groups),
+        "slices.md": slice_tables.markdown(groups, breakdowns),
+        "slices.csv": slice_tables.csv_text(groups, breakdowns),
+        "slices.tex": slice_tables.latex(groups, breakdowns),
         "against.md": against.markdown(groups, comparisons, against.find_baselines(groups, "net-D")),
         **model_indexes(groups),
     }
@@ -97,7 +104,8 @@ def test_latex_compiles(written: dict[str, str], tmp_path: Path) -> None:
         r"\documentclass{article}\usepackage[utf8]{inputenc}\usepackage[T1]{fontenc}"
         r"\usepackage{booktabs}\usepackage[landscape]{geometry}\begin{document}\footnotesize" + "\n"
     )
-    (tmp_path / "table.tex").write_text(document + written["leaderboard.tex"] + "\\end{document}\n")
+    tables = "\n".join(written[name] for name in ("leaderboard.tex", "domains.tex", "slices.tex"))
+    (tmp_path / "table.tex").write_text(document + tables + "\\end{document}\n")
     options = ["-interaction=nonstopmode", "-halt-on-error"] if "pdflatex" in str(TEX) else []
     done = subprocess.run([str(TEX), *options, "table.tex"], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-2000:]

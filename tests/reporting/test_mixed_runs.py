@@ -60,6 +60,18 @@ def test_a_metric_that_another_version_defines_otherwise_parts_the_runs(tmp_path
     groups = groups_of(old, new, silent, more)
     assert members(groups) == [["old", "silent"], ["more", "new"]]
     assert len({group.slug for group in groups}) == 2
+    assert [group.apart for group in groups] == ["SSIM, definition 1", "SSIM, definition 2"]
+    assert [group.definitions for group in groups] == [{"ssim": "Gaussian window"}, {"ssim": "uniform window"}]
+    assert groups[0].heading.endswith("SSIM, definition 1")
+    write_report([old, new], tmp_path / "report")
+    for name in ("leaderboard.md", "index.html"):
+        assert "Gaussian window" in (tmp_path / "report" / name).read_text()
+
+
+def test_groups_of_other_clips_have_their_manifest_in_the_heading(tmp_path: Path) -> None:
+    folders = [write_scores(tmp_path / name, SCORES, manifest=name * 32) for name in ("ab", "cd")]
+    assert [group.apart for group in groups_of(*folders)] == ["manifest abababab", "manifest cdcdcdcd"]
+    assert [group.apart for group in groups_of(folders[0])] == [""]
 
 
 def test_runs_of_other_versions_are_compared_where_nothing_else_differs_and_say_so(

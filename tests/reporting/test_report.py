@@ -17,6 +17,7 @@ from tokenbench.reporting.report import write_report
 
 TABLES = {
     *("index.html", "leaderboard.csv", "leaderboard.json", "leaderboard.md", "leaderboard.tex"),
+    *("slices.csv", "slices.tex"),
     *("model-index/means-c-1x4x4.yaml", "model-index/palette-d-1x4x4.yaml"),
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -130,3 +131,26 @@ def test_page_and_leaderboard_show_them(tmp_path: Path) -> None:
         assert "Video clips by motion (TI)" in text
         assert "low: 5.00 to 6.00 (2 clips); middle: 7.00 to 8.00 (2 clips); high: 9.00 to 10.0 (2 clips)" in text
         assert "24.50" in text
+
+
+def test_tables_for_programs_and_papers_have_every_slice(tmp_path: Path) -> None:
+    write_report([write(tmp_path / "a", SIX, MOTION)], tmp_path / "report")
+    lines = list(csv.DictReader((tmp_path / "report/slices.csv").open()))
+    psnr = [line for line in lines if line["metric"] == "psnr"]
+    assert [(line["trait"], line["slice"], line["from"], line["to"], line["value"], line["n"]) for line in psnr] == [
+        ("motion", "low", "5.0", "6.0", "24.5", "2"),
+        ("motion", "middle", "7.0", "8.0", "22.5", "2"),
+        ("motion", "high", "9.0", "10.0", "20.5", "2"),
+    ]
+    found = json.loads((tmp_path / "report/leaderboard.json").read_text())["groups"][0]["slices"]
+    motion = next(each for each in found if each["trait"] == "motion")
+    assert [part["clips"] for part in motion["slices"]] == [["clip4", "clip5"], ["clip2", "clip3"], ["clip0", "clip1"]]
+    assert [measure["value"] for measure in motion["scores"]["tokenizer-a"]["psnr"]] == [24.5, 22.5, 20.5]
+    tex = (tmp_path / "report/slices.tex").read_text()
+    assert r"tokenizer-a & 24.50 {\scriptsize {[}24.00, 25.00]} & 22.50" in tex
+
+
+def test_rows_follow_the_pages_filters(tmp_path: Path) -> None:
+    group = group_of(write(tmp_path / "a", SIX, MOTION))
+    tables = slice_section(group, break_down(group))["tables"]
+    assert [set(table["traits"][0]) for table in tables if table["rows"]] == [{"kind", "modality", "grid"}]

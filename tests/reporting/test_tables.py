@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from tokenbench.reporting.formats import millions, quantity, significant
+from tokenbench.reporting.latex import latex_text
 from tokenbench.reporting.leaderboard import Group, group_runs
 from tokenbench.reporting.runs import load_run, load_runs
-from tokenbench.reporting.tables import csv_text, latex, latex_text, markdown
+from tokenbench.reporting.tables import csv_text, latex, markdown
 
 
 @pytest.fixture(scope="module")

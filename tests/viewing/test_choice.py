@@ -56,3 +56,14 @@ def test_without_any_psnr_a_clip_must_be_named() -> None:
     with pytest.raises(TokenBenchError, match=r"nothing to show.*--clip"):
         choose_clips([blind], [], worst=1, disagreements=1)
     assert [choice.clip for choice in choose_clips([blind], ["walk"], worst=0, disagreements=0)] == ["walk"]
+
+
+def test_the_hardest_clip_has_the_lowest_mean_over_the_runs_and_the_worst_and_best_of_them_beside_the_divider() -> None:
+    choices = choose_clips([SHARP, SOFT, IDENTITY], [], worst=0, disagreements=0, hardest=1)
+    assert [(choice.clip, choice.sides, choice.reasons) for choice in choices] == [
+        ("run", ("soft", "sharp"), ("29.25 dB in the mean over 2 runs",)),
+        ("photo-1", ("soft", "sharp"), ("34.50 dB in the mean over 2 runs",)),
+    ]
+    alone = choose_clips([SHARP], [], worst=0, disagreements=0, hardest=2)
+    assert [choice.sides for choice in alone] == [("sharp",)] * 4
+    assert alone[1].reasons == ("35.00 dB in the mean over 1 run",)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from axe_support import audit, needs_axe
 from browser_support import CHROMEDRIVER, CHROMIUM, Browser, browser
 from numpy.typing import NDArray
 from viewing_support import Scene
@@ -198,3 +199,14 @@ def test_the_page_never_scrolls_sideways(width: int, scene: Scene, tmp_path: Pat
         scrolled, wide, ready = opened.script(sizes)
         assert ready == "true"
         assert scrolled <= wide
+
+
+@needs_axe
+@pytest.mark.parametrize("width", [1280, 520])
+def test_axe_finds_nothing(width: int, scene: Scene, tmp_path: Path) -> None:
+    with browser(tmp_path / "profile", width) as opened:
+        opened.open(scene.out / "index.html")
+        opened.click("#clip-1 .every")
+        told, passed = audit(opened)
+        assert told == []
+        assert passed > 20

@@ -61,7 +61,7 @@ def original(scene: Scene) -> NDArray[np.uint8]:
 
 
 def still(scene: Scene, stem: str, number: int) -> NDArray[np.uint8]:
-    return read_image(scene.media / f"{stem}-{number:06d}.png")
+    return read_image(scene.media / f"{stem}-{number:06d}.webp")
 
 
 def shown(page: Elements, clip: str) -> dict[str, Any]:
@@ -142,7 +142,7 @@ def test_the_same_call_again_makes_nothing_anew_and_mends_what_is_lost(scene: Sc
     stamps = {file: file.stat().st_mtime_ns for file in (out / "media").rglob("*.*")}
     assert tokenbench(*line).code == 0
     assert {file: file.stat().st_mtime_ns for file in (out / "media").rglob("*.*")} == stamps
-    lost = next((out / "media").glob("talk*/run-haar-4x8x8-*.png"))
+    lost = next((out / "media").glob("talk*/run-haar-4x8x8-*.webp"))
     content = lost.read_bytes()
     lost.unlink()
     assert tokenbench(*line).code == 0
@@ -219,7 +219,7 @@ def test_a_data_set_that_is_gone_is_named(scene: Scene, tokenbench: Command, tmp
     shutil.copy(scene.runs["jpeg-q75"] / "clips.csv", run)
     outcome = tokenbench("view", run, "--out", tmp_path / "out")
     assert outcome.code == 2
-    assert "say where with --dataset" in outcome.message
+    assert "say where with 'tokenbench view --dataset'" in outcome.message
 
 
 def test_a_tokenizer_that_cannot_be_loaded_is_named(scene: Scene, tokenbench: Command, tmp_path: Path) -> None:

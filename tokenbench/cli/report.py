@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from tokenbench.viewing.beside_report import BesideReport
 
 
 @click.command("report")
@@ -34,9 +38,22 @@ import click
     type=click.Path(path_type=Path),
     help="throughput.json of 'tokenbench throughput': draws quality against time.",
 )
+@click.option(
+    "--view",
+    "viewed",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Also show originals and reconstructions of the N hardest clips, as 'tokenbench view' does, in OUT/media. "
+    "What no run saved is made anew.",
+)
 def command(
-    runs: tuple[Path, ...], out: Path, anchor: str | None, baseline: str | None, throughput: Path | None
-) -> None:
+    runs: tuple[Path, ...],
+    out: Path,
+    anchor: str | None,
+    baseline: str | None,
+    throughput: Path | None,
+    viewed: int | None,
+) -> int:
     """Leaderboards, plots and one page from finished runs.
 
     RUN is a folder written by 'tokenbench eval', or the path of its result.json. Runs are compared where
@@ -44,7 +61,20 @@ def command(
     """
     from tokenbench.reporting.report import write_report
 
-    page = write_report(runs, out, anchor=anchor, baseline=baseline, throughput=throughput)
+    views = _plan_views(runs, viewed) if viewed else []
+    links = {folder: view.address for view in views for folder in view.runs}
+    page = write_report(runs, out, anchor=anchor, baseline=baseline, throughput=throughput, views=links)
     for name in ("leaderboard.md", *(["anchor.md"] if anchor else []), *(["against.md"] if baseline else [])):
         click.echo((out / name).read_text(encoding="utf-8"))
     click.echo(page)
+    failed = [line for view in views for line in view.write(out)]
+    for line in failed:
+        click.echo(f"not shown: {line}", err=True)
+    return 1 if failed else 0
+
+
+def _plan_views(runs: tuple[Path, ...], clips: int) -> list[BesideReport]:
+    """Here alone: pages of pictures need what tokenizers need."""
+    from tokenbench.viewing.beside_report import plan_views
+
+    return plan_views(runs, clips)

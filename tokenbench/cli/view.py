@@ -21,13 +21,22 @@ import click
     "--worst",
     type=click.IntRange(min=0),
     metavar="N",
-    help="So many clips of lowest PSNR of each run, videos and photographs apart.  [default: 1, with --clip 0]",
+    help="So many clips of lowest PSNR of each run, videos and photographs apart.  "
+    "[default: 1, with --clip or --hardest 0]",
 )
 @click.option(
     "--disagreements",
     type=click.IntRange(min=0),
     metavar="N",
-    help="So many clips whose PSNR differs most between two runs.  [default: 1, with --clip 0]",
+    help="So many clips whose PSNR differs most between two runs.  [default: 1, with --clip or --hardest 0]",
+)
+@click.option(
+    "--hardest",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="So many clips of lowest PSNR in the mean over the runs, likewise.",
 )
 @click.option(
     "--stills",
@@ -48,6 +57,13 @@ import click
 @click.option(
     "--dataset", metavar="NAME|FOLDER|TOML", help="That the runs were made on, where it lies elsewhere by now."
 )
+@click.option(
+    "--tokenizer",
+    "tokenizers",
+    multiple=True,
+    metavar="NAME",
+    help="A file.py:ClassName or jit: name of the runs, whose code may be run; may be given several times.",
+)
 @click.option("--device", help="Where reconstructions that no run saved are made anew; by default where the run was.")
 def command(
     runs: tuple[Path, ...],
@@ -55,9 +71,11 @@ def command(
     clips: tuple[str, ...],
     worst: int | None,
     disagreements: int | None,
+    hardest: int,
     stills: int,
     loop: int,
     dataset: str | None,
+    tokenizers: tuple[str, ...],
     device: str | None,
 ) -> int:
     """See the difference: a page with a few clips, their reconstructions and the errors.
@@ -70,8 +88,8 @@ def command(
     from tokenbench.viewing.subjects import load_subjects
     from tokenbench.viewing.view import Viewing, write_view
 
-    found = 0 if clips else 1
-    subjects = load_subjects(runs)
+    found = 0 if clips or hardest else 1
+    subjects = load_subjects(runs, tokenizers)
     page, failed = write_view(
         Viewing(
             subjects=subjects,
@@ -79,6 +97,7 @@ def command(
             clips=clips,
             worst=found if worst is None else worst,
             disagreements=found if disagreements is None else disagreements,
+            hardest=hardest,
             stills=stills,
             loop=loop,
             device=device,

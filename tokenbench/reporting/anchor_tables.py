@@ -11,7 +11,7 @@ from tokenbench.reporting.anchor import Anchored, AnchoredTables, CurveLine, Out
 from tokenbench.reporting.cells import Cell, Column, number_key
 from tokenbench.reporting.formats import NOTHING, RATE, media_title, quantity, significant
 from tokenbench.reporting.leaderboard import Group
-from tokenbench.reporting.tables import markdown_table, markdown_text
+from tokenbench.reporting.tables import markdown_cells, markdown_text
 from tokenbench.statistics.bjontegaard import FITS, Fit
 
 NOTE = (
@@ -99,16 +99,8 @@ def markdown(groups: Sequence[Group], tables: AnchoredTables) -> str:
     for group, media, anchored in _each(groups, tables):
         for block in blocks(anchored):
             title = " · ".join((block["title"], media_title(media), group.heading))
-            parts += [f"## {markdown_text(title)}", _markdown_block(block["columns"], block["rows"])]
+            parts += [f"## {markdown_text(title)}", markdown_cells(block["columns"], block["rows"])]
     return "\n\n".join(parts) + "\n"
-
-
-def _markdown_block(columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> str:
-    return markdown_table(
-        [markdown_text(column.title) for column in columns],
-        [column.numeric for column in columns],
-        [[markdown_text(f"{cell.text} {cell.note}") for cell in row] for row in rows],
-    )
 
 
 def csv_text(groups: Sequence[Group], tables: AnchoredTables) -> str:

@@ -21,6 +21,14 @@ def defined_alike(a: Run, b: Run, metric: str) -> bool:
     return len({_definition(run, metric) for run in (a, b)} - {None}) < 2
 
 
+def contradictions(runs: Sequence[Run], others: Sequence[Run]) -> dict[str, str]:
+    """The metrics that some of the others define differently, with their definitions among `runs`."""
+    pairs = [(run, other) for run in runs for other in others]
+    metrics = {metric for run, other in pairs for metric in run.metrics if not defined_alike(run, other, metric)}
+    known = ((metric, _definition(run, metric)) for metric in sorted(metrics) for run in runs)
+    return {metric: text for metric, text in known if text is not None}
+
+
 def check_comparable(runs: Sequence[Run]) -> None:
     """Refuse runs whose differences would not be those of their tokenizers.
 

@@ -13,7 +13,17 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from tokenbench.reporting.domain_tables import of_domain
-from tokenbench.reporting.figures import OTHER_STYLE, STYLES, Plot, axis_title, own_settings, save, set_grid, style
+from tokenbench.reporting.figures import (
+    OTHER_STYLE,
+    STYLES,
+    Plot,
+    axis_title,
+    own_settings,
+    save,
+    set_grid,
+    settle,
+    style,
+)
 from tokenbench.reporting.formats import media_title, quantity
 from tokenbench.reporting.leaderboard import Group, Row, Table
 from tokenbench.reporting.plot_names import DPI, INK
@@ -37,7 +47,7 @@ def draw_domain_bars(group: Group, table: Table, metric: str, name: str) -> Plot
     height = down * (len(rows) * _ROW_INCHES + 0.7) + 1.1
     with own_settings():
         figure = Figure(figsize=(_WIDTH_INCHES, height), dpi=DPI, layout="constrained")
-        canvas = FigureCanvasAgg(figure)
+        FigureCanvasAgg(figure)
         panels = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False).ravel()
         for axes, domain in zip(panels, domains, strict=False):
             _draw_panel(axes, table, domain, metric, rows, ceilings)
@@ -48,9 +58,7 @@ def draw_domain_bars(group: Group, table: Table, metric: str, name: str) -> Plot
         for axes in panels[max(0, len(domains) - across) : len(domains)]:
             axes.set_xlabel(axis_title(metric), fontsize=9)
         _draw_legend(figure, rows, ceilings)
-        # Solved once, and not again for each file.
-        canvas.draw()
-        figure.set_layout_engine("none")
+        settle(figure)
         png, svg, pdf = save(figure)
     drawn = {row.entry.title for row in (*rows, *ceilings)}
     left_out = tuple(row.entry.title for row in table.rows if row.entry.title not in drawn)

@@ -1,4 +1,4 @@
-"""Scores by domain: one table a metric, a column a domain; for the page, as Markdown and as CSV."""
+"""Scores by domain: one table a metric, a column a domain; for the page, as Markdown, LaTeX and CSV."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tokenbench.reporting.cells import Cell, Column, number_key
-from tokenbench.reporting.formats import NOTHING, quality_names, quantity
-from tokenbench.reporting.leaderboard import Group, Row, Table
+from tokenbench.reporting.formats import media_title, quality_names, quantity
+from tokenbench.reporting.latex import latex_cells
+from tokenbench.reporting.leaderboard import Group, Row, Table, file_slug
 from tokenbench.reporting.runs import Measure
-from tokenbench.reporting.tables import markdown_table, markdown_text
+from tokenbench.reporting.tables import markdown_cells, markdown_text, row_origin
 
 NOTE = "Means over the clips of each domain, with 95 % intervals over them; n where it is not the same in all rows."
 
@@ -64,13 +65,23 @@ def markdown(groups: Sequence[Group]) -> str:
         for name, rows in domain_blocks(table):
             parts += [
                 f"### {markdown_text(quantity(name).header)}",
-                markdown_table(
-                    [markdown_text(column.title) for column in columns],
-                    [column.numeric for column in columns],
-                    [[markdown_text(f"{cell.text or NOTHING} {cell.note}") for cell in cells] for _, cells in rows],
-                ),
+                markdown_cells(columns, [cells for _, cells in rows]),
             ]
     return "".join(f"\n{part}\n" for part in parts)
+
+
+def latex(groups: Sequence[Group]) -> str:
+    r"""A booktabs table for each metric of each leaderboard.
+
+    Needs ``\usepackage{booktabs}`` in the preamble.
+    """
+    parts = [r"% Needs \usepackage{booktabs}. Written by 'tokenbench report'."]
+    for group, table in _broken_down(groups):
+        for name, rows in domain_blocks(table):
+            caption = f"{media_title(table.media)} of {group.heading}: {quantity(name).header} by domain. {NOTE}"
+            label = f"{group.slug}-{table.slug}-{file_slug(name)}-domains"
+            parts.append(latex_cells(caption, label, domain_columns(table), [cells for _, cells in rows]))
+    return "\n\n".join(parts) + "\n"
 
 
 def csv_text(groups: Sequence[Group]) -> str:
@@ -80,16 +91,8 @@ def csv_text(groups: Sequence[Group]) -> str:
     writer.writeheader()
     for group, table in _broken_down(groups):
         for row in table.rows:
-            common = {
-                "dataset": group.dataset.name,
-                "manifest_sha256": group.dataset.manifest_sha256,
-                "protocol": group.dataset.protocol,
-                "media": table.media,
-                "tokenizer": row.run.tokenizer.title,
-                "run": row.run.name,
-                "storage": row.run.storage,
-            }
-            writer.writerows(common | line for line in _csv_lines(row))
+            origin = row_origin(group, table, row)
+            writer.writerows(origin | line for line in _csv_lines(row))
     return text.getvalue()
 
 

@@ -88,6 +88,18 @@ def own_settings() -> Iterator[None]:
         yield
 
 
+def settle(figure: Figure) -> None:
+    """Give everything its final place: the layout is solved once, and not again for each file.
+
+    What lies beside the axes must be drawn; distances on the paper may be measured from then on.
+    """
+    engine = figure.get_layout_engine()
+    assert engine is not None
+    engine.execute(figure)
+    # Not "none": its stand-in would have every file drawn twice.
+    figure.set_layout_engine(None)
+
+
 def save(figure: Figure) -> tuple[bytes, str, bytes]:
     """PNG, SVG and PDF without date and version, so that they can be compared byte by byte."""
     png, svg, pdf = io.BytesIO(), io.StringIO(), io.BytesIO()

@@ -9,12 +9,13 @@ from itertools import product
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
-from tokenbench.reporting.figures import LINE_COLOURS, STROKES, Plot, own_settings, save, set_grid
+from tokenbench.reporting.figures import LINE_COLOURS, STROKES, Plot, own_settings, save, set_grid, settle
 from tokenbench.reporting.formats import media_title, quantity
 from tokenbench.reporting.frame_scores import read_frames
 from tokenbench.reporting.leaderboard import Group, Row, Table
-from tokenbench.reporting.plot_names import DPI
+from tokenbench.reporting.plot_names import DPI, INK
 
 # As many as can be told apart where their lines cross.
 _MOST_LINES = 6
@@ -27,7 +28,8 @@ _STYLES = [(colour, stroke) for stroke, colour in product(STROKES[:2], LINE_COLO
 def draw_frame_curves(group: Group, table: Table, name: str) -> Plot | None:
     """The hardest clip and the median one; None where no run has the scores of its frames.
 
-    Tokenizers come before codecs, and within each those that stand first in the table.
+    Tokenizers come before codecs, and within each those that stand first in the table. A dot marks the first frame of
+    every window but the first, where clips were cut into windows.
     """
     rows = _chosen(table)
     clips = _clips(rows, table.media)
@@ -35,20 +37,19 @@ def draw_frame_curves(group: Group, table: Table, name: str) -> Plot | None:
     series = {title: found for title, found in series.items() if found}
     if not series:
         return None
+    windows = {row.entry.title: row.run.tokenizer.window for row in rows if row.entry.title in series}
     title = f"{media_title(table.media)}: {quantity('psnr').title} of every frame"
     with own_settings():
         figure = Figure(figsize=(_WIDTH_INCHES, _PANEL_INCHES * len(clips) + 1.0), dpi=DPI, layout="constrained")
-        canvas = FigureCanvasAgg(figure)
+        FigureCanvasAgg(figure)
         panels = figure.subplots(len(clips), 1, squeeze=False).ravel()
         for axes, (clip, place) in zip(panels, clips.items(), strict=True):
-            _draw_panel(axes, f"{place} clip: {clip}", {name: found.get(clip, []) for name, found in series.items()})
+            scores = {name: found.get(clip, []) for name, found in series.items()}
+            _draw_panel(axes, f"{place} clip: {clip}", scores, windows)
         panels[-1].set_xlabel("Frame")
         figure.suptitle(f"{title}\n{group.heading}", fontsize=10, x=0.01, ha="left")
-        handles, labels = panels[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=9)
-        # Solved once, and not again for each file.
-        canvas.draw()
-        figure.set_layout_engine("none")
+        _draw_legend(figure, panels[0], any(windows.values()))
+        settle(figure)
         png, svg, pdf = save(figure)
     left_out = tuple(row.entry.title for row in table.rows if row.entry.title not in series and not row.run.is_ceiling)
     return Plot(name, title, png, svg, pdf, left_out, "No room, or no scores of frames")
@@ -74,11 +75,23 @@ def _psnr(row: Row, media: str) -> dict[str, float]:
     return {clip.clip: psnr for clip in videos if (psnr := clip.scores.get("psnr")) is not None}
 
 
-def _draw_panel(axes: Axes, title: str, series: Mapping[str, Sequence[float]]) -> None:
+def _draw_panel(
+    axes: Axes, title: str, series: Mapping[str, Sequence[float]], windows: Mapping[str, int | None]
+) -> None:
     for (name, values), (colour, stroke) in zip(series.items(), _STYLES, strict=False):
         finite = [value if math.isfinite(value) else math.nan for value in values]
         axes.plot(range(len(finite)), finite, color=colour, linestyle=stroke, linewidth=1.3, label=name)
+        if window := windows[name]:
+            starts = range(window, len(finite), window)
+            axes.plot(starts, finite[window::window], color=colour, marker="o", markersize=4, linestyle="none")
     axes.set_title(title, fontsize=9, loc="left")
     axes.set_ylabel(quantity("psnr").header)
     axes.margins(x=0.01)
     set_grid(axes)
+
+
+def _draw_legend(figure: Figure, axes: Axes, windowed: bool) -> None:
+    handles, _ = axes.get_legend_handles_labels()
+    if windowed:
+        handles.append(Line2D([], [], color=INK, marker="o", markersize=4, linestyle="none", label="a window begins"))
+    figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False, fontsize=9)

@@ -11,17 +11,22 @@ from tokenbench.reporting.formats import quality_names
 from tokenbench.reporting.leaderboard import Group, Row, Table
 from tokenbench.reporting.provenance import provenance
 from tokenbench.reporting.runs import Measure, Metrics
+from tokenbench.reporting.slices import Breakdown, Breakdowns
 
 SCHEMA = "tokenbench.report/1"
 
 
-def json_text(groups: Sequence[Group]) -> str:
-    """All groups with their tables; JSON has no infinity, so that it is the text "Infinity" or "-Infinity"."""
-    content = {"schema": SCHEMA, "groups": [_group(group) for group in groups]}
+def json_text(groups: Sequence[Group], breakdowns: Breakdowns) -> str:
+    """All groups with their tables and breakdowns.
+
+    JSON has no infinity, so that it is the text "Infinity" or "-Infinity". The same goes for what runs say of
+    themselves, such as settings.
+    """
+    content = _plain({"schema": SCHEMA, "groups": [_group(group, breakdowns[group.slug]) for group in groups]})
     return json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
 
 
-def _group(group: Group) -> dict[str, Any]:
+def _group(group: Group, breakdowns: Sequence[Breakdown]) -> dict[str, Any]:
     return {
         "dataset": {
             "name": group.dataset.name,
@@ -29,6 +34,7 @@ def _group(group: Group) -> dict[str, Any]:
             "manifest_sha256": group.dataset.manifest_sha256,
         },
         "tables": [_table(table) for table in group.tables],
+        "slices": [_breakdown(each) for each in breakdowns],
         "runs": {
             entry.title: {
                 "folder": entry.run.name,
@@ -57,7 +63,7 @@ def _row(row: Row) -> dict[str, Any]:
         "modality": tokenizer.modality,
         "compression": tokenizer.compression,
         "parameters": tokenizer.parameters,
-        "bits_per_pixel": _number(row.rate),
+        "bits_per_pixel": row.rate,
         "clips": row.clips,
         "failed": row.failed,
         "partial": row.partial,
@@ -71,17 +77,39 @@ def _row(row: Row) -> dict[str, Any]:
     }
 
 
+def _breakdown(breakdown: Breakdown) -> dict[str, Any]:
+    """Which clips are in which slice, and every row's scores there, slice by slice."""
+    return {
+        "media": breakdown.media,
+        "trait": breakdown.trait.name,
+        "slices": [
+            {"slice": part.name, "from": part.low, "to": part.high, "clips": sorted(part.clips)}
+            for part in breakdown.slices
+        ],
+        "missing": breakdown.missing,
+        "scores": {
+            title: {name: [_measure(measure) for measure in measures] for name, measures in scores.items()}
+            for title, scores in breakdown.scores.items()
+        },
+    }
+
+
 def _metrics(metrics: Metrics) -> dict[str, Any]:
     return {name: _measure(measure) for name, measure in metrics.items()}
 
 
 def _measure(measure: Measure) -> Mapping[str, Any]:
-    ends = [_number(measure.low), _number(measure.high)]
+    ends = [measure.low, measure.high]
     rank = {} if measure.rank is None else {"rank": measure.rank}
-    return {"value": _number(measure.value), "ci95": ends, "n": measure.n, "unit": measure.unit} | rank
+    return {"value": measure.value, "ci95": ends, "n": measure.n, "unit": measure.unit} | rank
 
 
-def _number(value: float | None) -> float | str | None:
-    if value is None or math.isfinite(value):
-        return value
-    return "Infinity" if value > 0 else "-Infinity"
+def _plain(value: Any) -> Any:
+    """Without what JSON cannot say."""
+    if isinstance(value, Mapping):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    return value

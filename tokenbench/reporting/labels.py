@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 # Overlap is counted in square points. Names over names cannot be read, so these weigh most.
 _ON_NAME = 10.0
@@ -21,6 +22,20 @@ _DIRECTIONS = 16
 # A name farther than this from its point, in points of 1/72 inch, needs a line to it.
 NEAR = 12.0
 _SWEEPS = 3
+
+# Boxes by their left, bottom, right and top, one a line.
+Edges = NDArray[np.float64]
+
+# The places that any name can take, near ones first, the right-hand side first: their distance from the point, and the
+# direction that they lie in.
+_ANGLES = 2 * math.pi * np.arange(_DIRECTIONS) / _DIRECTIONS
+_AWAY = np.repeat(_RADII, _DIRECTIONS)
+_ACROSS, _UP = (np.tile(side, len(_RADII)) for side in (np.cos(_ANGLES), np.sin(_ANGLES)))
+
+# Dots along the lines that lead to far places, from the marker's edge on: of which place, and how far from the point.
+_DOT_OF, _DOT_AWAY = np.array(
+    [(place, away) for place, end in enumerate(_AWAY) if end > NEAR for away in range(4, int(end), 3)]
+).T
 
 
 @dataclass(frozen=True)
@@ -58,10 +73,6 @@ class Box:
         return Box(self.left - margin, self.bottom - margin, self.right + margin, self.top + margin)
 
 
-# A box, and what it costs to cover a square point of it.
-Weighted = tuple[Box, float]
-
-
 @dataclass(frozen=True)
 class Name:
     """A label to place: the point that it belongs to, and its size."""
@@ -74,17 +85,23 @@ class Name:
 
 @dataclass(frozen=True)
 class Spot:
-    """A place for a name.
-
-    Args:
-        box: that the name fills.
-        away: its distance from the point.
-        leader: small boxes along the way from the point to the name, where a line to it would run.
-    """
+    """A place for a name: the box that it fills, and its distance from the point."""
 
     box: Box
     away: float
-    leader: tuple[Box, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Places:
+    """What one name would fill.
+
+    Args:
+        boxes: by the name itself, one a place.
+        dots: by lines from the point to its places, in small boxes.
+    """
+
+    boxes: Edges
+    dots: Edges
 
 
 def place(names: Sequence[Name], frame: Box, markers: Sequence[Box], lines: Sequence[Box]) -> list[Spot]:
@@ -100,68 +117,57 @@ def place(names: Sequence[Name], frame: Box, markers: Sequence[Box], lines: Sequ
         lines: what should rather not be covered.
     """
     order = sorted(range(len(names)), key=lambda i: (names[i].x, -names[i].y, i))
-    fixed = [(box, _ON_MARKER) for box in markers] + [(box, _ON_LINE) for box in lines]
-    candidates = [_candidates(name) for name in names]
-    placed: dict[int, Spot] = {}
-    for i in itertools.chain.from_iterable([order] * _SWEEPS):
-        others = [spot for j, spot in placed.items() if j != i]
-        written = [(spot.box.grown(1), _ON_NAME) for spot in others]
-        leaders = [(part, _ON_NAME) for spot in others for part in spot.leader]
-        costs = _costs(candidates[i], [*fixed, *written, *leaders], written, frame)
-        placed[i] = min(costs, key=lambda pair: pair[0])[1]
-    return [placed[i] for i in range(len(names))]
-
-
-def _costs(
-    spots: Sequence[Spot], obstacles: Sequence[Weighted], names: Sequence[Weighted], frame: Box
-) -> list[tuple[float, Spot]]:
-    """What each place costs: the obstacles under its box, the names under its leader, what hangs out, the way."""
-    covered = _covered([spot.box for spot in spots], obstacles)
-    crossed = iter(_covered([part for spot in spots for part in spot.leader], names))
-    return [
-        (
-            under
-            + sum(next(crossed) for _ in spot.leader)
-            + _OUTSIDE * (spot.box.area - spot.box.shared(frame))
-            + _PER_POINT_AWAY * spot.away,
-            spot,
-        )
-        for spot, under in zip(spots, covered, strict=True)
+    places = [_places(name) for name in names]
+    alone = [
+        _covered(each.boxes, _edges(markers)) * _ON_MARKER
+        + _covered(each.boxes, _edges(lines)) * _ON_LINE
+        + _outside(each.boxes, frame) * _OUTSIDE
+        + _AWAY * _PER_POINT_AWAY
+        for each in places
     ]
+    chosen: dict[int, int] = {}
+    for i in itertools.chain.from_iterable([order] * _SWEEPS):
+        others = [(places[j], spot) for j, spot in chosen.items() if j != i]
+        written = _stacked(_grown(each.boxes[[spot]], 1) for each, spot in others)
+        leaders = _stacked(each.dots[spot == _DOT_OF] for each, spot in others)
+        crossed = np.bincount(_DOT_OF, _covered(places[i].dots, written), minlength=len(_AWAY))
+        covered = _covered(places[i].boxes, written) + _covered(places[i].boxes, leaders) + crossed
+        chosen[i] = int(np.argmin(alone[i] + covered * _ON_NAME))
+    return [Spot(Box(*places[i].boxes[chosen[i]].tolist()), float(_AWAY[chosen[i]])) for i in range(len(names))]
 
 
-def _covered(boxes: Sequence[Box], obstacles: Sequence[Weighted]) -> list[float]:
-    """Weighted area of the obstacles under each box."""
-    if not boxes or not obstacles:
-        return [0.0] * len(boxes)
-    left, bottom, right, top = np.array([box.edges for box in boxes]).T[:, :, None]
-    other_left, other_bottom, other_right, other_top = np.array([box.edges for box, _ in obstacles]).T
+def _covered(boxes: Edges, obstacles: Edges) -> NDArray[np.float64]:
+    """How much of the obstacles is under each box, in square points."""
+    left, bottom, right, top = boxes.T[:, :, None]
+    other_left, other_bottom, other_right, other_top = obstacles.T
     width = np.minimum(right, other_right) - np.maximum(left, other_left)
     height = np.minimum(top, other_top) - np.maximum(bottom, other_bottom)
-    area = np.clip(width, 0, None) * np.clip(height, 0, None)
-    return [float(cost) for cost in area @ np.array([weight for _, weight in obstacles])]
+    area: NDArray[np.float64] = np.clip(width, 0, None) * np.clip(height, 0, None)
+    return area.sum(axis=1)
 
 
-def _candidates(name: Name) -> list[Spot]:
-    """Places around the point, near ones first, the right-hand side first."""
-    spots = []
-    for radius in _RADII:
-        for step in range(_DIRECTIONS):
-            angle = 2 * math.pi * step / _DIRECTIONS
-            across, up = math.cos(angle), math.sin(angle)
-            # The box touches the circle with the side or corner that faces the point.
-            left = name.x + radius * across - name.width * (1 - across) / 2
-            bottom = name.y + radius * up - name.height * (1 - up) / 2
-            box = Box(left, bottom, left + name.width, bottom + name.height)
-            spots.append(Spot(box, radius, _leader(name, across, up, radius) if radius > NEAR else ()))
-    return spots
+def _outside(boxes: Edges, frame: Box) -> NDArray[np.float64]:
+    """How much of each box is outside of the frame, in square points."""
+    left, bottom, right, top = boxes.T
+    return (right - left) * (top - bottom) - _covered(boxes, _edges([frame]))
 
 
-def _leader(name: Name, across: float, up: float, length: float) -> tuple[Box, ...]:
-    """Boxes of 2 points along a straight line from the marker's edge on."""
-    steps = range(4, int(length), 3)
-    return tuple(_dot(name.x + step * across, name.y + step * up) for step in steps)
+def _places(name: Name) -> _Places:
+    # A box touches the circle around the point with the side or corner that faces the point.
+    left = name.x + _AWAY * _ACROSS - name.width * (1 - _ACROSS) / 2
+    bottom = name.y + _AWAY * _UP - name.height * (1 - _UP) / 2
+    boxes = np.stack([left, bottom, left + name.width, bottom + name.height], axis=1)
+    x, y = name.x + _DOT_AWAY * _ACROSS[_DOT_OF], name.y + _DOT_AWAY * _UP[_DOT_OF]
+    return _Places(boxes, _grown(np.stack([x, y, x, y], axis=1), 1))
 
 
-def _dot(x: float, y: float) -> Box:
-    return Box(x, y, x, y).grown(1)
+def _edges(boxes: Iterable[Box]) -> Edges:
+    return np.array([box.edges for box in boxes]).reshape(-1, 4)
+
+
+def _grown(boxes: Edges, margin: float) -> Edges:
+    return boxes + margin * np.array([-1, -1, 1, 1])
+
+
+def _stacked(parts: Iterable[Edges]) -> Edges:
+    return np.concatenate([np.empty((0, 4)), *parts])

@@ -11,12 +11,13 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, count
 
-from tokenbench.reporting.comparable import judged_alike
+from tokenbench.reporting.comparable import contradictions, judged_alike
 from tokenbench.reporting.formats import RATE, quality_names, quantity
+from tokenbench.reporting.ranking import ranking, reached
 from tokenbench.reporting.runs import Dataset, Measure, MediaResult, Metrics, Run
 
 _MEDIA_ORDER = ("video", "image")
@@ -108,17 +109,21 @@ class Group:
         entries: the runs, in the order of their PSNR.
         tables: one a kind of media.
         slug: for file names; unique in the report.
+        apart: what tells it from groups of the same data set and protocol; empty where there are none.
+        definitions: of the metrics that it is told apart by, as its runs record them.
     """
 
     dataset: Dataset
     entries: tuple[Entry, ...]
     tables: tuple[Table, ...]
     slug: str
+    apart: str = ""
+    definitions: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def heading(self) -> str:
         """One line that says what the runs were judged on."""
-        return f"{self.dataset.name} · {self.dataset.protocol}"
+        return " · ".join(filter(None, [self.dataset.name, self.dataset.protocol, self.apart]))
 
 
 def group_runs(runs: Iterable[Run]) -> list[Group]:
@@ -131,10 +136,24 @@ def group_runs(runs: Iterable[Run]) -> list[Group]:
         else:
             members.append(run)
     slugs = unique_names([file_slug(f"{first.dataset.name}-{first.base_protocol}") for first, *_ in groups])
-    return [_group(members, slug) for members, slug in zip(groups, slugs, strict=True)]
+    return [_group(members, slug, *_told_apart(members, groups)) for members, slug in zip(groups, slugs, strict=True)]
 
 
-def _group(runs: Sequence[Run], slug: str) -> Group:
+def _told_apart(members: Sequence[Run], groups: Sequence[Sequence[Run]]) -> tuple[str, dict[str, str]]:
+    """What tells a group from those of the same data set and protocol, and the definitions that it is told apart by."""
+    key = members[0].dataset.name, members[0].base_protocol
+    alike = [others for others in groups if (others[0].dataset.name, others[0].base_protocol) == key]
+    manifest = members[0].dataset.manifest_sha256
+    same = [others for others in alike if others[0].dataset.manifest_sha256 == manifest]
+    words = [f"manifest {manifest[:8] if manifest else 'not recorded'}"] if len(same) < len(alike) else []
+    defined = {metric: text for others in same for metric, text in contradictions(members, others).items()}
+    if defined:
+        number = next(place for place, others in enumerate(same, 1) if others is members)
+        words.append(f"{' and '.join(quantity(name).title for name in quality_names(defined))}, definition {number}")
+    return ", ".join(words), defined
+
+
+def _group(runs: Sequence[Run], slug: str, apart: str, definitions: Mapping[str, str]) -> Group:
     entries = [Entry(run, label) for run, label in zip(runs, _labels(runs), strict=True)]
     present = {media for run in runs for media in run.media}
     order = sorted(present, key=lambda media: (media not in _MEDIA_ORDER, media != "video", media))
@@ -143,6 +162,8 @@ def _group(runs: Sequence[Run], slug: str) -> Group:
         entries=tuple(sorted(entries, key=lambda entry: _order(entry.run, entry.run.metrics))),
         tables=tuple(_table(media, entries) for media in order),
         slug=slug,
+        apart=apart,
+        definitions=definitions,
     )
 
 
@@ -194,7 +215,7 @@ def _ranked(rows: Sequence[Row]) -> list[Row]:
     for storage in {row.run.storage for row in rows}:
         contest = [i for i, row in enumerate(rows) if row.run.storage == storage and _contends(row)]
         for name in {name for i in contest for name in rows[i].metrics}:
-            for i, rank in _ranking(name, {i: rows[i].measure(name) for i in contest}).items():
+            for i, rank in ranking(name, {i: rows[i].measure(name) for i in contest}).items():
                 ranks[i][name] = rank
     return [replace(row, ranks=rank) for row, rank in zip(rows, ranks, strict=True)]
 
@@ -203,38 +224,15 @@ def _contends(row: Row) -> bool:
     return not row.run.is_ceiling and not row.partial
 
 
-def _ranking(name: str, measures: Mapping[int, Measure]) -> dict[int, int]:
-    """Ranks by row; equal values share one.
-
-    A single row is not ranked, nor a metric of unknown direction, nor values over different numbers of clips or
-    samples: a Frechet distance depends on how many there are.
-    """
-    known = {i: measure.value for i, measure in measures.items() if measure.value is not None}
-    higher = quantity(name).higher_is_better
-    if higher is None or len(known) < 2 or len({measures[i].n for i in known}) > 1:
-        return {}
-    places = sorted(set(known.values()), reverse=higher)
-    return {i: places.index(value) + 1 for i, value in known.items()}
-
-
 def _held_to_ceilings(rows: Sequence[Row]) -> list[Row]:
     """The rows, with the metrics that their storage's ceiling is no better in."""
     ceilings = {row.run.storage: row for row in rows if row.run.is_ceiling and not row.partial}
     return [
         row
         if row.partial or row.run.is_ceiling or row.run.storage not in ceilings
-        else replace(row, at_ceiling=frozenset(_reached(row, ceilings[row.run.storage])))
+        else replace(row, at_ceiling=frozenset(reached(row.metrics, ceilings[row.run.storage].metrics)))
         for row in rows
     ]
-
-
-def _reached(row: Row, ceiling: Row) -> Iterator[str]:
-    for name in row.metrics:
-        value, limit, higher = row.measure(name).value, ceiling.measure(name), quantity(name).higher_is_better
-        if value is None or limit.low is None or limit.high is None or higher is None:
-            continue
-        if value >= limit.low if higher else value <= limit.high:
-            yield name
 
 
 def file_slug(text: str) -> str:

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
@@ -24,9 +25,9 @@ from tokenbench.reporting.page_data import as_json, clip_data, clip_metrics, com
 from tokenbench.reporting.pictures import ERROR_GAIN, MAX_WIDTH, error_scale
 from tokenbench.reporting.plot_names import INK
 from tokenbench.reporting.provenance import provenance
-from tokenbench.reporting.shots import Shots, take_shots
+from tokenbench.reporting.shots import Shots
 from tokenbench.reporting.slice_tables import slice_section
-from tokenbench.reporting.slices import Breakdown
+from tokenbench.reporting.slices import Breakdowns
 
 Plots = Mapping[tuple[str, str], Sequence[Plot]]
 Baselines = Mapping[tuple[str, str], Sequence[int]]
@@ -43,26 +44,30 @@ class Page:
 def render_page(
     groups: Sequence[Group],
     plots: Plots,
+    shots: Sequence[Shots],
     comparisons: Comparisons,
-    breakdowns: Mapping[str, Sequence[Breakdown]],
+    breakdowns: Breakdowns,
+    *,
     anchored: AnchoredTables | None = None,
     baselines: Baselines | None = None,
+    views: Mapping[Path, str] | None = None,
 ) -> Page:
     """The page.
 
     Args:
         groups: from `leaderboard.group_runs`.
         plots: the figures, by slug of the group and kind of media.
+        shots: the pictures, of each group.
         comparisons: of the rows of each table, likewise.
         breakdowns: by what clips are like, from `slices.break_down`, by slug of the group.
         anchored: what stands beside the anchor, likewise.
         baselines: positions of the rows that others are compared with at first, likewise.
+        views: by folder of a run, whole, the address of a page that shows its originals and reconstructions.
     """
-    shots = [take_shots(group) for group in groups]
     html = page_template("tokenbench.reporting", "report.html.j2").render(
         sections=[
             _section(part, group, own, plots, comparisons, anchored or {}, baselines or {})
-            | {"slices": slice_section(group, breakdowns[group.slug])}
+            | {"slices": slice_section(group, breakdowns[group.slug]), "views": _views(group, views or {})}
             for part, (group, own) in enumerate(zip(groups, shots, strict=True), 1)
         ],
         filters=filters(groups),
@@ -134,6 +139,15 @@ def _section(
     }
 
 
+def _views(group: Group, views: Mapping[Path, str]) -> list[tuple[str, str]]:
+    """The addresses of pages of pictures, each with the titles of the runs that are shown there."""
+    titles: dict[str, list[str]] = {}
+    for entry in group.entries:
+        if address := views.get(entry.run.folder.resolve()):
+            titles.setdefault(address, []).append(entry.title)
+    return [(address, ", ".join(names)) for address, names in titles.items()]
+
+
 def _board(table: Table, links: Mapping[str, str], plots: Sequence[Plot]) -> dict[str, Any]:
     """A leaderboard with its figures and its domains."""
     return {
@@ -174,6 +188,7 @@ def _facts(group: Group) -> list[tuple[str, str]]:
         "Results": len(group.entries),
         "TokenBench": ", ".join(versions),
         "Manifest SHA-256": dataset.manifest_sha256 or unknown,
+        **{quantity(name).title: definition for name, definition in group.definitions.items()},
     }
     return [(key, _shown(value)) for key, value in facts.items()]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,7 +46,7 @@ class Record:
         value = self.data.get(key)
         if value is None:
             return None
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not _fits(value):
             raise self.bad(key, "a number or null")
         return None if math.isnan(value) else float(value)
 
@@ -96,6 +97,11 @@ class Record:
         return f"{self.where}.{key}" if self.where else key
 
 
+def _fits(value: float) -> bool:
+    """JSON's whole numbers may be larger than any float."""
+    return isinstance(value, float) or abs(value) <= sys.float_info.max
+
+
 def read_record(file: Path) -> Record:
     """The object that a JSON file holds.
 
@@ -104,6 +110,8 @@ def read_record(file: Path) -> Record:
     """
     try:
         data = json.loads(file.read_text(encoding="utf-8"))
+        # Half of a surrogate pair is valid JSON, but no text that could be written again.
+        json.dumps(data, ensure_ascii=False).encode()
     except OSError as error:
         raise TokenBenchError(f"{file} cannot be read: {error.strerror}; check its permissions") from error
     except UnicodeDecodeError as error:
@@ -111,6 +119,9 @@ def read_record(file: Path) -> Record:
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}: {error.msg}"
         raise TokenBenchError(f"{file} is not valid JSON ({place}); {WRITE_AGAIN}") from error
+    except (ValueError, RecursionError) as error:
+        # A number of thousands of digits, or thousands of brackets.
+        raise TokenBenchError(f"{file} is no JSON that a run writes ({error}); {WRITE_AGAIN}") from error
     if not isinstance(data, dict):
         raise TokenBenchError(f"{file} holds a {type(data).__name__}, expected a JSON object; {WRITE_AGAIN}")
     return Record(file, data)

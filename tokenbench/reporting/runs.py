@@ -36,7 +36,10 @@ Metrics = Mapping[str, Measure]
 
 @dataclass(frozen=True)
 class TokenizerRecord:
-    """What the result says of the tokenizer; only the name is sure."""
+    """What the result says of the tokenizer; only the name is sure.
+
+    `window` counts the frames that clips were cut into; None where they streamed, or nothing was cut.
+    """
 
     name: str
     kind: str | None = None
@@ -51,6 +54,7 @@ class TokenizerRecord:
     source: str | None = None
     description: str | None = None
     weights_sha256: str | None = None
+    window: int | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -220,6 +224,7 @@ def _tokenizer(record: Record) -> TokenizerRecord:
         source=record.optional_text("source"),
         description=record.optional_text("description"),
         weights_sha256=record.optional_text("weights_sha256"),
+        window=record.whole("window_used"),
         settings=record.child("settings").data,
     )
 
@@ -277,7 +282,9 @@ def _sample(record: Record) -> Sample:
 
 def _inside(record: Record, key: str) -> Path:
     """A path below the run's folder: a page must not take up pictures from elsewhere on the disk."""
-    relative = PurePosixPath(record.text(key))
-    if relative.is_absolute() or ".." in relative.parts:
+    relative, folder = PurePosixPath(record.text(key)), record.file.parent
+    if relative.is_absolute() or ".." in relative.parts or "\0" in relative.name:
         raise record.bad(key, "a path inside the run's folder")
-    return record.file.parent / relative
+    if not (folder / relative).resolve().is_relative_to(folder.resolve()):
+        raise record.bad(key, "a picture inside the run's folder, not a link out of it")
+    return folder / relative

@@ -24,6 +24,7 @@ from tokenbench.reporting.figures import (
     own_settings,
     save,
     set_grid,
+    settle,
     style,
 )
 from tokenbench.reporting.formats import media_title, quantity
@@ -94,9 +95,7 @@ def draw_scatter(group: Group, table: Table, metric: str, price: Price, name: st
         _draw_lines(axes, lines)
         _draw_points(axes, points)
         _draw_legend(figure, points, lines)
-        # The layout must be final before distances on the paper are measured.
-        canvas.draw()
-        figure.set_layout_engine("none")
+        settle(figure)
         taken = draw_ceilings(axes, canvas, known, metric)
         for line in lines:
             taken += along(axes, [point.x for point in line.points], [point.y for point in line.points])
@@ -168,16 +167,21 @@ def _draw_lines(axes: Axes, lines: Sequence[_Line]) -> None:
 
 
 def _draw_points(axes: Axes, points: Sequence[_Point]) -> None:
+    """Those of one look together: each on its own would take several times as long."""
+    looks: dict[tuple[str, str, bool], list[_Point]] = {}
     for point in points:
+        looks.setdefault((point.colour, style(point.row)[1], point.row.run.storage == "none"), []).append(point)
+    for (colour, marker, filled), alike in looks.items():
         axes.errorbar(
-            [point.x],
-            [point.y],
-            yerr=[[point.y - point.low], [point.high - point.y]],
-            color=point.colour,
-            marker=style(point.row)[1],
+            [point.x for point in alike],
+            [point.y for point in alike],
+            yerr=[[point.y - point.low for point in alike], [point.high - point.y for point in alike]],
+            color=colour,
+            marker=marker,
             markersize=MARKER_SIZE,
-            markerfacecolor=point.colour if point.row.run.storage == "none" else "none",
+            markerfacecolor=colour if filled else "none",
             markeredgewidth=1.4,
+            linestyle="none",
             elinewidth=1.0,
             capsize=2.5,
         )

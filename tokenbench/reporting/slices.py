@@ -28,11 +28,13 @@ class Trait:
     """Something that clips can be told apart by.
 
     Args:
+        name: in a word, for files.
         title: with the unit.
         meaning: in a few words.
         of: a clip's value; None where it is not recorded, or the clip has none.
     """
 
+    name: str
     title: str
     meaning: str
     of: Callable[[ClipScores], float | None]
@@ -69,7 +71,7 @@ class Breakdown:
         trait: that they are told apart by.
         slices: from low to high, none of them empty; none at all where there is nothing to tell apart.
         missing: why there are none, or how many clips are in none.
-        scores: by title of the entry and metric, one for each slice.
+        scores: by title of the row and metric, one for each slice; rows in the order of their table.
     """
 
     media: str
@@ -77,6 +79,10 @@ class Breakdown:
     slices: tuple[Slice, ...] = ()
     missing: str = ""
     scores: Mapping[str, Mapping[str, tuple[Measure, ...]]] = field(default_factory=dict)
+
+
+# By slug of the group.
+Breakdowns = Mapping[str, Sequence[Breakdown]]
 
 
 def break_down(group: Group) -> list[Breakdown]:
@@ -164,8 +170,8 @@ def _pixels(clip: ClipScores) -> float | None:
 
 
 TRAITS = (
-    Trait("Motion (TI)", "temporal information", lambda clip: clip.traits.get("ti")),
-    Trait("Texture (SI)", "spatial information", lambda clip: clip.traits.get("si")),
-    Trait("Brightness (mean luma)", "low is dark", lambda clip: clip.traits.get("luma")),
-    Trait("Resolution (pixels a frame)", "height by width", _pixels),
+    Trait("motion", "Motion (TI)", "temporal information", lambda clip: clip.traits.get("ti")),
+    Trait("texture", "Texture (SI)", "spatial information", lambda clip: clip.traits.get("si")),
+    Trait("brightness", "Brightness (mean luma)", "low is dark", lambda clip: clip.traits.get("luma")),
+    Trait("resolution", "Resolution (pixels a frame)", "height by width", _pixels),
 )

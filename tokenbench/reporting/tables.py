@@ -7,19 +7,20 @@ import io
 import re
 from collections.abc import Callable, Iterable, Sequence
 
+from tokenbench.reporting.cells import Cell, Column
 from tokenbench.reporting.formats import (
     CEILING_MARK,
     GRID,
     NOTHING,
     PARTIAL_MARK,
     RATE,
-    TIMES,
     compression,
     media_title,
     millions,
     quality_names,
     quantity,
 )
+from tokenbench.reporting.latex import latex_table, latex_text, with_note
 from tokenbench.reporting.leaderboard import Group, Row, Table
 
 _ORDER_NOTE = (
@@ -32,23 +33,6 @@ _CEILING_NOTE = (
 )
 _PARTIAL_NOTE = "clips are missing: the means are over fewer clips than in other rows; the row is not ranked."
 
-_LATEX_SPECIAL = {
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "[": "{[}",  # behind the end of a line LaTeX would take it for an option
-    "|": r"\textbar{}",
-    "·": r"\textperiodcentered{}",
-    TIMES: r"$\times$",
-    "∞": r"$\infty$",
-    PARTIAL_MARK: r"\textdagger{}",
-    CEILING_MARK: r"\textdaggerdbl{}",
-    NOTHING: "--",
-    **{mark: f"\\{mark}" for mark in "&%$#_{}"},
-}
-
 
 def markdown(groups: Sequence[Group]) -> str:
     """The leaderboards, best in bold."""
@@ -56,6 +40,9 @@ def markdown(groups: Sequence[Group]) -> str:
     for group in groups:
         parts.append(f"## {markdown_text(group.heading)}")
         parts.append(f"Manifest: {markdown_text(group.dataset.manifest_sha256 or 'not recorded')}")
+        parts += [
+            f"{markdown_text(quantity(name).title)}: {markdown_text(text)}" for name, text in group.definitions.items()
+        ]
         for table in group.tables:
             parts += [f"### {markdown_text(media_title(table.media))}", _markdown_board(table)]
         parts += [
@@ -77,6 +64,15 @@ def markdown_table(headers: Sequence[str], numeric: Sequence[bool], rows: Iterab
     """A table of cells that are Markdown already; numbers to the right."""
     lines = [headers, ["---:" if right else "---" for right in numeric], *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def markdown_cells(columns: Sequence[Column], rows: Iterable[Sequence[Cell]]) -> str:
+    """A table of the page in this form."""
+    return markdown_table(
+        [markdown_text(column.title) for column in columns],
+        [column.numeric for column in columns],
+        [[markdown_text(f"{cell.text or NOTHING} {cell.note}") for cell in row] for row in rows],
+    )
 
 
 def _markdown_score(row: Row, name: str) -> str:
@@ -112,34 +108,20 @@ def latex(groups: Sequence[Group]) -> str:
     Needs ``\usepackage{booktabs}`` in the preamble.
     """
     parts = [r"% Needs \usepackage{booktabs}. Written by 'tokenbench report'."]
-    parts += [_latex_table(group, table) for group in groups for table in group.tables]
+    parts += [_latex_board(group, table) for group in groups for table in group.tables]
     return "\n\n".join(parts) + "\n"
 
 
-def _latex_table(group: Group, table: Table) -> str:
+def _latex_board(group: Group, table: Table) -> str:
     headers, numeric = _headers(table)
-    body = []
+    body: list[Sequence[str] | str] = []
     for above, row in zip((None, *table.rows), table.rows, strict=False):
         if above is not None and above.run.storage != row.run.storage:
             body.append(r"\midrule")
-        body.append(" & ".join(_text_cells(table, row, latex_text, _latex_score)) + r" \\")
+        body.append(_text_cells(table, row, latex_text, _latex_score))
     caption = f"{media_title(table.media)} of {group.heading}. {_ORDER_NOTE} Best in bold, second underlined."
     caption += "".join(f" {mark}: {note}" for mark, note in _notes(table.rows))
-    lines = [
-        r"\begin{table}",
-        r"\centering",
-        rf"\caption{{{latex_text(caption)}}}",
-        rf"\label{{tab:{group.slug}-{table.slug}}}",
-        rf"\begin{{tabular}}{{{''.join('r' if right else 'l' for right in numeric)}}}",
-        r"\toprule",
-        " & ".join(map(latex_text, headers)) + r" \\",
-        r"\midrule",
-        *body,
-        r"\bottomrule",
-        r"\end{tabular}",
-        r"\end{table}",
-    ]
-    return "\n".join(lines)
+    return latex_table(caption, f"{group.slug}-{table.slug}", headers, numeric, body)
 
 
 def _latex_score(row: Row, name: str) -> str:
@@ -147,13 +129,7 @@ def _latex_score(row: Row, name: str) -> str:
     text = latex_text(shown.format(measure.value))
     command = {1: r"\textbf", 2: r"\underline"}.get(row.ranks.get(name, 0))
     text = (f"{command}{{{text}}}" if command else text) + latex_text(_mark(row, name))
-    interval = latex_text(shown.interval(measure))
-    return rf"{text} {{\scriptsize {interval}}}" if interval else text
-
-
-def latex_text(text: str) -> str:
-    """Text that LaTeX shows as it is."""
-    return "".join(_LATEX_SPECIAL.get(character, character) for character in " ".join(text.split()))
+    return with_note(text, shown.interval(measure))
 
 
 def _headers(table: Table) -> tuple[list[str], list[bool]]:
@@ -192,14 +168,8 @@ def csv_text(groups: Sequence[Group]) -> str:
 def _csv_row(group: Group, table: Table, row: Row, qualities: Iterable[str]) -> dict[str, object]:
     tokenizer = row.run.tokenizer
     t, h, w = tokenizer.compression or (None, None, None)
-    cells: dict[str, object] = {
-        "dataset": group.dataset.name,
-        "manifest_sha256": group.dataset.manifest_sha256,
-        "protocol": group.dataset.protocol,
-        "media": table.media,
+    cells = row_origin(group, table, row) | {
         "tokenizer": tokenizer.name,
-        "run": row.run.name,
-        "storage": row.run.storage,
         "kind": tokenizer.kind,
         "modality": tokenizer.modality,
         "compression_t": t,
@@ -220,6 +190,19 @@ def _csv_row(group: Group, table: Table, row: Row, qualities: Iterable[str]) -> 
             f"{name}_at_ceiling": int(name in row.at_ceiling),
         }
     return cells | {"clips": row.clips, "failed": row.failed, "partial": int(row.partial)}
+
+
+def row_origin(group: Group, table: Table, row: Row) -> dict[str, object]:
+    """The columns that say whose values a line of a flat table holds, settings with the tokenizer's name."""
+    return {
+        "dataset": group.dataset.name,
+        "manifest_sha256": group.dataset.manifest_sha256,
+        "protocol": group.dataset.protocol,
+        "media": table.media,
+        "tokenizer": row.run.tokenizer.title,
+        "run": row.run.name,
+        "storage": row.run.storage,
+    }
 
 
 def _rows(groups: Iterable[Group]) -> Iterable[Row]:

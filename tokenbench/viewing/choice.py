@@ -1,10 +1,11 @@
-"""Which clips are worth a look: those that were asked for, the worst of each run, and where runs differ most."""
+"""Which clips are worth a look: those asked for, the hardest, the worst of each run, and where runs differ most."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from statistics import fmean
 
 from tokenbench.errors import TokenBenchError
 from tokenbench.viewing.subjects import Subject
@@ -29,7 +30,9 @@ class Choice:
     sides: tuple[str, ...]
 
 
-def choose_clips(subjects: Sequence[Subject], named: Sequence[str], worst: int, disagreements: int) -> list[Choice]:
+def choose_clips(
+    subjects: Sequence[Subject], named: Sequence[str], worst: int, disagreements: int, hardest: int = 0
+) -> list[Choice]:
     """Clips to show, each once.
 
     Runs of the identity have no worst clip: what they lose is what storage costs.
@@ -39,6 +42,7 @@ def choose_clips(subjects: Sequence[Subject], named: Sequence[str], worst: int, 
         named: clips that were asked for.
         worst: clips of lowest PSNR that each run gives, of videos and of photographs apart.
         disagreements: clips whose PSNR differs most between two of the runs, likewise.
+        hardest: clips of lowest PSNR in the mean over all runs that have them, likewise.
 
     Raises:
         TokenBenchError: no run has a clip that was asked for, or there is nothing to show.
@@ -46,6 +50,7 @@ def choose_clips(subjects: Sequence[Subject], named: Sequence[str], worst: int, 
     found = [_named(subjects, clip) for clip in named]
     contestants = [subject for subject in subjects if not subject.run.is_ceiling]
     for media in MEDIA:
+        found += _hardest(contestants, media)[:hardest]
         found += [choice for subject in contestants for choice in _worst(subject, media)[:worst]]
         found += _disagreements(contestants, media)[:disagreements]
     merged: dict[str, Choice] = {}
@@ -87,12 +92,25 @@ def _place(place: int) -> str:
     return f"{place}{ending} from below"
 
 
+def _hardest(subjects: Sequence[Subject], media: str) -> list[Choice]:
+    """From the lowest mean on; the worst and the best run lie beside the divider."""
+    values = _by_clip(subjects, media)
+    ranked = sorted((fmean(psnr for psnr, _ in pairs), clip) for clip, pairs in values.items())
+    choices = []
+    for mean, clip in ranked:
+        pairs = values[clip]
+        sides = tuple(dict.fromkeys((min(pairs)[1], max(pairs)[1])))
+        choices.append(Choice(clip, media, (f"{mean:.2f} dB in the mean over {_runs(len(pairs))}",), sides))
+    return choices
+
+
+def _runs(count: int) -> str:
+    return "1 run" if count == 1 else f"{count} runs"
+
+
 def _disagreements(subjects: Sequence[Subject], media: str) -> list[Choice]:
     """Clips of two runs or more, from the largest difference between the worst and the best on."""
-    values: dict[str, list[tuple[float, str]]] = {}
-    for subject in subjects:
-        for clip, psnr in _scores(subject, media):
-            values.setdefault(clip, []).append((psnr, subject.label))
+    values = _by_clip(subjects, media)
     spread = {clip: (min(pairs), max(pairs)) for clip, pairs in values.items() if len(pairs) > 1}
     ranked = sorted(spread, key=lambda clip: (spread[clip][0][0] - spread[clip][1][0], clip))
     choices = []
@@ -101,6 +119,15 @@ def _disagreements(subjects: Sequence[Subject], media: str) -> list[Choice]:
         reason = f"runs differ here by {high - low:.2f} dB: {worse} {low:.2f}, {better} {high:.2f}"
         choices.append(Choice(clip, media, (reason,), (worse, better)))
     return choices
+
+
+def _by_clip(subjects: Sequence[Subject], media: str) -> dict[str, list[tuple[float, str]]]:
+    """The PSNR of each clip in every run that has one, with the run's label."""
+    values: dict[str, list[tuple[float, str]]] = {}
+    for subject in subjects:
+        for clip, psnr in _scores(subject, media):
+            values.setdefault(clip, []).append((psnr, subject.label))
+    return values
 
 
 def _scores(subject: Subject, media: str) -> Iterator[tuple[str, float]]:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from PIL import Image
+
 from tokenbench.errors import ClipError
-from tokenbench.files import cannot_write, whole_file, write_text
+from tokenbench.files import cannot_write, whole_file, write_bytes, write_text
 from tokenbench.media.clip import Clip
-from tokenbench.media.image import write_png
+from tokenbench.media.image import png_bytes
 from tokenbench.media.rate import frame_rate
 from tokenbench.media.stored import VideoFormat
 from tokenbench.media.writer import VideoWriter
@@ -44,13 +47,21 @@ LOOP_FORMAT = VideoFormat(
     },
 )
 
+# Errors are noise, which costs ten times as much as frames do: at this quality it still flickers where they flicker.
+_ERROR_FORMAT = replace(LOOP_FORMAT, options={**LOOP_FORMAT.options, "crf": "40"})
+
+# No lossless WebP is larger.
+_MOST_WEBP_PIXELS = 16383
+# Half the size of PNG in the same time; more effort gains 1 % in three times as long (frames of 1280 x 720).
+_WEBP_OPTIONS = {"lossless": True, "method": 4, "quality": 30}
+
 
 @dataclass(frozen=True)
 class Layer:
     """The files of one layer of one clip.
 
     Args:
-        stills: PNG, one for each of the moments' stills; names beside each other in one folder.
+        stills: lossless, one for each of the moments' stills; names beside each other in one folder.
         loop: WebM; empty where nothing moves.
         psnr: of each still against the original's, in dB, as computed from these files' pixels; empty for the original.
     """
@@ -73,7 +84,7 @@ def write_original(folder: Path, clip: Clip, moments: Moments, frames: Iterator[
         ClipError: there are fewer frames than the moments need.
         OutputError: the folder cannot be written.
     """
-    with _LayerWriter(folder, "original", clip, moments) as writer:
+    with _LayerWriter(folder, "original", clip, moments, LOOP_FORMAT) as writer:
         for number, frame in _numbered(frames, clip, moments):
             writer.add(number, frame)
         return writer.layer()
@@ -108,8 +119,8 @@ def write_reconstruction(
     """
     scores: list[float] = []
     with (
-        _LayerWriter(folder, stem, clip, moments) as shown,
-        _LayerWriter(folder, f"{stem}.error", clip, moments) as error,
+        _LayerWriter(folder, stem, clip, moments, LOOP_FORMAT) as shown,
+        _LayerWriter(folder, f"{stem}.error", clip, moments, _ERROR_FORMAT) as error,
     ):
         pairs = zip(_numbered(originals, clip, moments), _numbered(reconstructions, clip, moments), strict=True)
         for (number, original), (_, reconstruction) in pairs:
@@ -130,7 +141,7 @@ def read_layers(path: Path, digest: str) -> list[Layer] | None:
             Layer(stills=tuple(each["stills"]), loop=each["loop"], psnr=tuple(each["psnr"])) for each in said["layers"]
         ]
         made_by = said["digest"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
     files = [path.parent / name for layer in layers for name in (*layer.stills, layer.loop) if name]
     return layers if made_by == digest and all(file.is_file() for file in files) else None
@@ -151,21 +162,32 @@ def _numbered(frames: Iterator[Frame], clip: Clip, moments: Moments) -> Iterator
         raise ClipError(f"{clip.id}: ends after {number + 1} frames, {moments.end} were scored; evaluate it anew")
 
 
+def _lossless(frame: Frame) -> tuple[str, bytes]:
+    """A still's suffix and content: WebP, or PNG where it is too large for that."""
+    if max(frame.shape) > _MOST_WEBP_PIXELS:
+        return ".png", png_bytes(frame)
+    content = io.BytesIO()
+    Image.fromarray(frame).save(content, format="WEBP", **_WEBP_OPTIONS)
+    return ".webp", content.getvalue()
+
+
 class _LayerWriter:
     """Keeps those frames of a clip that are shown. Files of an earlier call that begin with the same stem go first."""
 
-    def __init__(self, folder: Path, stem: str, clip: Clip, moments: Moments) -> None:
+    def __init__(self, folder: Path, stem: str, clip: Clip, moments: Moments, loop_format: VideoFormat) -> None:
         self._folder, self._stem, self._clip, self._moments = folder, stem, clip, moments
+        self._format = loop_format
         self._stills: list[str] = []
         self._stack = ExitStack()
         self._loop: VideoWriter | None = None
-        self._loop_name = f"{stem}{LOOP_FORMAT.suffix}" if moments.loop else ""
+        self._loop_name = f"{stem}{loop_format.suffix}" if moments.loop else ""
 
     def add(self, number: int, frame: Frame) -> None:
         """The next frame; kept where it is one of the moments."""
         if number in self._moments.stills:
-            name = f"{self._stem}-{number:06d}.png"
-            write_png(self._folder / name, frame)
+            suffix, content = _lossless(frame)
+            name = f"{self._stem}-{number:06d}{suffix}"
+            write_bytes(self._folder / name, content)
             self._stills.append(name)
         if number in self._moments.loop:
             self._video().write(frame[None])
@@ -179,12 +201,14 @@ class _LayerWriter:
             temporary = self._stack.enter_context(whole_file(self._folder / self._loop_name))
             size = self._clip.height, self._clip.width
             rate = float(frame_rate(self._clip.fps))
-            self._loop = self._stack.enter_context(VideoWriter(temporary, *size, rate, LOOP_FORMAT))
+            self._loop = self._stack.enter_context(VideoWriter(temporary, *size, rate, self._format))
         return self._loop
 
     def __enter__(self) -> _LayerWriter:
         try:
-            for file in [*self._folder.glob(f"{self._stem}-*.png"), self._folder / f"{self._stem}{LOOP_FORMAT.suffix}"]:
+            # Digits alone: names of other runs may begin like this one's.
+            stills = self._folder.glob(f"{self._stem}-{6 * '[0-9]'}.*")
+            for file in [*stills, self._folder / f"{self._stem}{self._format.suffix}"]:
                 file.unlink(missing_ok=True)
         except OSError as error:
             raise cannot_write(self._folder, error) from error

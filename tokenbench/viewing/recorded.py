@@ -13,7 +13,7 @@ from tokenbench.errors import TokenBenchError
 from tokenbench.evaluation.device import open_device
 from tokenbench.evaluation.windows import Compute
 from tokenbench.media.clip import Clip
-from tokenbench.registry import load_tokenizer
+from tokenbench.recorded import load_recorded
 from tokenbench.tokenizer import Tokenizer
 from tokenbench.viewing.sources import Frame, remade_frames
 from tokenbench.viewing.subjects import Subject
@@ -34,7 +34,7 @@ def find_dataset(subject: Subject, name: str | None) -> Dataset:
         dataset = open_dataset(name or subject.claim.dataset)
     except TokenBenchError as error:
         raise TokenBenchError(
-            f"{error}; {run.folder} was made on {run.dataset.name}: say where with --dataset"
+            f"{error}; {run.folder} was made on {run.dataset.name}: say where with 'tokenbench view --dataset'"
         ) from error
     recorded = run.dataset.manifest_sha256
     if recorded and dataset.manifest_sha256 != recorded:
@@ -77,12 +77,14 @@ class Remaker:
     def _tokenizer(self) -> Tokenizer:
         run, claim = self._subject.run, self._subject.claim
         try:
-            tokenizer = load_tokenizer(
+            tokenizer = load_recorded(
                 claim.tokenizer,
+                run.tokenizer.settings,
+                where=run.folder,
+                typed=claim.typed,
                 weights=claim.weights,
                 device=self._compute.device,
                 dtype=self._compute.dtype,
-                **run.tokenizer.settings,
             )
         except TokenBenchError as error:
             raise TokenBenchError(

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tokenbench.errors import ClipError
+from tokenbench.evaluation.folder import RECONSTRUCTIONS
 from tokenbench.evaluation.frames import as_array
 from tokenbench.evaluation.pairs import reconstruct
 from tokenbench.evaluation.protocol import Protocol
 from tokenbench.evaluation.reconstructions import reconstruction_name
-from tokenbench.evaluation.runner import RECONSTRUCTIONS
 from tokenbench.evaluation.storage import open_storage
 from tokenbench.evaluation.stored_alike import stored_alike
 from tokenbench.evaluation.streams import open_stream

@@ -51,21 +51,27 @@ class Subject:
         return series[frame] if frame < len(series) else None
 
 
-def load_subjects(paths: Sequence[Path]) -> list[Subject]:
+def load_subjects(paths: Sequence[Path], typed: Sequence[str] = ()) -> list[Subject]:
     """Read runs that were made of the same originals.
 
     Args:
         paths: folders written by `tokenbench eval`, or their result.json; one that is named twice is read once.
+        typed: names of tokenizers that the user gave, whose code may be run.
 
     Raises:
         TokenBenchError: a run cannot be used, or saw other originals than the first.
     """
-    claims = {claim.run.folder.resolve(): claim for claim in map(read_claim, paths)}
+    claims = {claim.run.folder.resolve(): claim for claim in (read_claim(path, typed=typed) for path in paths)}
     labels = _labels([claim.run for claim in claims.values()])
     subjects = [_subject(label, claim) for label, claim in zip(labels, claims.values(), strict=True)]
     for subject in subjects:
         _refuse_other_originals(subjects[0], subject)
     return subjects
+
+
+def original_storage(run: Run) -> str:
+    """How a run's originals were stored before it was scored; "none" where they were not."""
+    return _protocol(run).common_storage
 
 
 def _subject(label: str, claim: Claim) -> Subject:

@@ -39,6 +39,7 @@ class Viewing:
         clips: that are shown in any case.
         worst: so many of each run's worst clips are shown as well.
         disagreements: and so many where runs differ most.
+        hardest: and so many of lowest PSNR in the mean over the runs.
         stills: of a clip, apart from the worst frame.
         loop: its frames; 0 or 1 for none.
         device: where reconstructions are made anew; None takes the one that the run had.
@@ -49,6 +50,7 @@ class Viewing:
     clips: Sequence[str] = ()
     worst: int = 1
     disagreements: int = 1
+    hardest: int = 0
     stills: int = 5
     loop: int = 48
     device: str | None = None
@@ -65,7 +67,7 @@ def write_view(viewing: Viewing, out: Path) -> tuple[Path, list[str]]:
     Raises:
         TokenBenchError: there is nothing to show, a run's tokenizer cannot be loaded again, or `out` cannot be written.
     """
-    choices = choose_clips(viewing.subjects, viewing.clips, viewing.worst, viewing.disagreements)
+    choices = choose_clips(viewing.subjects, viewing.clips, viewing.worst, viewing.disagreements, viewing.hardest)
     with locked(out / ".lock", f"{out}: another 'tokenbench view' is writing there; wait, or choose another --out"):
         originals = _originals(viewing, choices, out / MEDIA)
         renderings = _renderings(viewing, originals)
