@@ -173,7 +173,7 @@ def test_the_settings_of_the_run_are_taken_again(made: Path, tokenbench: Call) -
     )
     options = ("--set", "factor=0.5", "--frames", 4, "--window", 2, "--storage", "yuv420p")
     assert tokenbench("eval", "--tokenizer", "own.py:Dim", "--dataset", "clips", *options, "--out", "dim").code == 0
-    outcome = tokenbench("verify-run", "dim")
+    outcome = tokenbench("verify-run", "dim", "--tokenizer", "own.py:Dim")
     assert (outcome.code, outcome.out.count(" off")) == (0, 0), outcome.err
     (made / "own.py").rename(made / "moved.py")
     assert tokenbench("verify-run", "dim", "--tokenizer", "moved.py:Dim").code == 0

@@ -14,6 +14,9 @@ from tokenbench.datasets.places import manifests_folder
 from tokenbench.datasets.sources import SOURCES
 from tokenbench.errors import TokenBenchError
 
+# Of a built folder; a hidden one was left by a build that was killed.
+_MANIFESTS = "[!.]*.toml"
+
 
 def available() -> dict[str, Path]:
     """Manifests that come with TokenBench, by name."""
@@ -39,7 +42,7 @@ def open_dataset(name: str) -> Dataset:
     path = Path(name)
     if path.suffix == ".toml" and path.is_file():
         return read_manifest(path)
-    if path.is_dir() and any(path.glob("*.toml")):
+    if path.is_dir() and any(path.glob(_MANIFESTS)):
         return _built(path)
     if path.exists():
         return read_folder(path)
@@ -62,7 +65,7 @@ def _raw(source: str, folder: Path) -> Dataset:
 
 def _built(folder: Path) -> Dataset:
     """All sets of a build together."""
-    manifests = sorted(folder.glob("*.toml"))
+    manifests = sorted(folder.glob(_MANIFESTS))
     sets = [read_manifest(path) for path in manifests]
     if len(sets) == 1:
         return sets[0]

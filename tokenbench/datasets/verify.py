@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tokenbench.datasets.building.origin import source_sha256
-from tokenbench.datasets.building.pool import WorkerDied, run_tasks
 from tokenbench.datasets.manifest import Entry, read_entries
 from tokenbench.datasets.sources.source import Source
+from tokenbench.engine import WorkerDied, always, local_engine
 from tokenbench.errors import TokenBenchError
 from tokenbench.files import sha256_of_file
 from tokenbench.media.clip import Clip, chunk_frames
@@ -41,7 +41,7 @@ def manifests_of(folder: Path) -> list[Path]:
     """
     if not folder.is_dir():
         raise TokenBenchError(f"{folder}: no such folder; give the folder of a build")
-    manifests = sorted(folder.glob("*.toml"))
+    manifests = sorted(folder.glob("[!.]*.toml"))
     if not manifests:
         raise TokenBenchError(f"{folder}: holds no manifest (.toml); give the folder of a build")
     return manifests
@@ -79,7 +79,7 @@ def verify(
         known = {folder / entry.file for entry in entries}
         for path in sorted({path for parent in {path.parent for path in known} for path in parent.glob("*")} - known):
             on_clip(path.relative_to(folder).as_posix(), ["is in no manifest; remove it"])
-    for check, wrong in run_tasks(check_clip, checks, max(1, min(workers, len(checks)))):
+    for check, wrong in local_engine(max(1, min(workers, len(checks)))).run(always(check_clip), checks):
         on_clip(
             check.entry.id, ["its worker process died; run fewer --workers"] if isinstance(wrong, WorkerDied) else wrong
         )

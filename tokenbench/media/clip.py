@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tokenbench.errors import ClipError
+from tokenbench.errors import ClipError, printable
 from tokenbench.files import sha256_of_file
 from tokenbench.media.frames_folder import probe_frames, read_frames
 from tokenbench.media.image import image_size, read_image
@@ -55,6 +55,16 @@ class Clip:
     start: float = 0.0
     end: float = 0.0
     sha256: str = ""
+
+    def __post_init__(self) -> None:
+        """Files are named after clips, so that an id must not lead out of a folder.
+
+        Raises:
+            ClipError: it does, or is no name.
+        """
+        place = PurePosixPath(self.id)
+        if place.is_absolute() or ".." in place.parts or "\0" in self.id or not self.id:
+            raise ClipError(f"{self.path}: the clip's id {printable(self.id)!r} leads out of its folder; rename it")
 
     @property
     def content(self) -> Path | Member:

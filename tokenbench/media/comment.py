@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-import av
-from PIL import Image
-
-from tokenbench.media.image import IMAGE_SUFFIXES
+from tokenbench.errors import TokenBenchError
+from tokenbench.media.image import IMAGE_SUFFIXES, open_image
+from tokenbench.media.video import open_video
 
 
 def read_comment(path: Path) -> str | None:
     """The comment of a video or a PNG; None where it has none, or cannot be read."""
     try:
         if path.suffix.lower() in IMAGE_SUFFIXES:
-            with Image.open(path) as image:
+            with open_image(path) as image:
                 return image.info.get("Comment")
-        container: Any = av.open(f"file:{path}", metadata_errors="replace")
-        with container:
-            tags = {name.lower(): value for name, value in container.metadata.items()}
+        with open_video(path) as video:
+            tags = {name.lower(): value for name, value in video.container.metadata.items()}
             return tags.get("comment")
-    except Exception:  # damaged files make both libraries raise nearly anything; such a file is not known
+    except TokenBenchError:
+        # A damaged file is not known.
         return None

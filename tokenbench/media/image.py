@@ -14,7 +14,7 @@ from PIL import ExifTags, Image, ImageFile, ImageOps, PngImagePlugin
 
 from tokenbench.errors import ClipError
 from tokenbench.files import write_bytes
-from tokenbench.media.limits import refuse_absurd_size
+from tokenbench.media.limits import PIXELS, refuse_absurd_size, refuse_special_file
 from tokenbench.media.member import Member
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".avif"})
@@ -23,8 +23,9 @@ IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".
 _QUARTER_TURNS = (5, 6, 7, 8)
 _SIXTEEN_BIT_MODES = ("I;16", "I;16B", "I;16L", "I")
 
-# 8192 x 8192: three bytes a pixel are 192 MiB.
-MOST_PIXELS = 2**26
+# What files with those suffixes hold. Pillow knows many others, of which EPS starts Ghostscript, and tells them by
+# their content, whatever they are called.
+IMAGE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "PPM", "AVIF")
 
 # Images that Pillow only warns of are refused here, since they are larger than that.
 warnings.simplefilter("ignore", Image.DecompressionBombWarning)
@@ -58,12 +59,14 @@ def open_image(path: Path | Member) -> Iterator[ImageFile.ImageFile]:
     """An image with its header read; what fails in the block, such as decoding, is a ClipError that names the file.
 
     Raises:
-        ClipError: the file is missing, unreadable, no image, or declares more than `MOST_PIXELS`.
+        ClipError: the file is missing, unreadable, no image, or declares more than `limits.PIXELS`.
     """
+    refuse_special_file(path)
+    # Pillow refuses what has more than twice as many.
+    Image.MAX_IMAGE_PIXELS = PIXELS.value
     try:
-        with Image.open(path if isinstance(path, Path) else io.BytesIO(path.read_bytes())) as image:
-            if image.width * image.height > MOST_PIXELS:
-                raise _too_large(path)
+        content = path if isinstance(path, Path) else io.BytesIO(path.read_bytes())
+        with Image.open(content, formats=IMAGE_FORMATS) as image:
             refuse_absurd_size(path, image.height, image.width)
             yield image
     except FileNotFoundError as error:
@@ -71,7 +74,7 @@ def open_image(path: Path | Member) -> Iterator[ImageFile.ImageFile]:
     except PermissionError as error:
         raise ClipError(f"{path}: permission denied; make the file readable") from error
     except Image.DecompressionBombError as error:
-        raise _too_large(path) from error
+        raise ClipError(f"{path}: declares {PIXELS.advice}") from error
     except ClipError:
         raise
     except Exception as error:  # damaged files make Pillow raise nearly anything
@@ -126,7 +129,3 @@ def _from_sixteen_bit(grey: NDArray[np.integer]) -> NDArray[np.uint8]:
         raise ValueError(f"values from {grey.min()} to {grey.max()}, expected 8 or 16 bits")
     rounded = (grey.astype(np.uint32) * 255 + 32767) // 65535
     return np.repeat(rounded.astype(np.uint8)[..., None], 3, axis=-1)
-
-
-def _too_large(path: Path | Member) -> ClipError:
-    return ClipError(f"{path}: declares more than {MOST_PIXELS:,} pixels; shrink the image, or leave it out")

@@ -5,8 +5,10 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from tokenbench.errors import ClipError, TokenBenchError
+from tokenbench.media.limits import MEMBER_BYTES, refuse_special_file
 
 # A struct of the encoded file and its name.
 _COLUMN = "image"
@@ -56,6 +58,7 @@ def _places(archive: Path, size: int, modified: int) -> dict[str, tuple[int, int
             if not {f"{_COLUMN}.{field}" for field in _FIELDS} <= set(_leaves(table)):
                 raise ClipError(f"{archive}: has no column image with bytes and path; give a table of images")
             for group in range(table.num_row_groups):
+                _refuse_large(archive, table.metadata.row_group(group))
                 names = table.read_row_group(group, columns=[f"{_COLUMN}.path"]).column(0).combine_chunks()
                 for row, name in enumerate(names.field("path").to_pylist()):
                     if not name or places.setdefault(str(name), (group, row)) != (group, row):
@@ -69,6 +72,7 @@ def _places(archive: Path, size: int, modified: int) -> dict[str, tuple[int, int
 def _row_group(archive: Path, group: int, size: int, modified: int) -> list[bytes]:
     try:
         with _pyarrow_parquet().ParquetFile(archive) as table:
+            _refuse_large(archive, table.metadata.row_group(group))
             column = table.read_row_group(group, columns=[f"{_COLUMN}.bytes"]).column(0).combine_chunks()
             return [content or b"" for content in column.field("bytes").to_pylist()]
     except _FAILURES as error:
@@ -81,7 +85,15 @@ def _leaves(table: object) -> list[str]:
     return [schema.column(index).path for index in range(len(schema))]
 
 
+def _refuse_large(archive: Path, group: Any) -> None:
+    """Refuse a row group that is unpacked to more than one should hold: it is read whole."""
+    # Not the sizes of its columns: pyarrow ends the process where damaged bytes describe them.
+    size = group.total_byte_size
+    MEMBER_BYTES.refuse_more(archive, size, f"{size:,} bytes in a row group")
+
+
 def _stamp(archive: Path) -> tuple[int, int]:
+    refuse_special_file(archive)
     try:
         state = archive.stat()
     except OSError as error:

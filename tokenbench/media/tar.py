@@ -8,6 +8,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from tokenbench.errors import ClipError
+from tokenbench.media.limits import MEMBER_BYTES, refuse_special_file
+from tokenbench.media.member import Member
 
 # Archives whose index is kept in memory; a shard of 1000 samples takes about half a megabyte.
 _ARCHIVES_KEPT = 64
@@ -30,12 +32,13 @@ def read_member(archive: Path, name: str) -> bytes:
         name: as `members` gives it.
 
     Raises:
-        ClipError: as `members`, or there is no such file in it.
+        ClipError: as `members`, or there is no such file in it, or it is too large.
     """
     place = _indexed(archive).get(name)
     if place is None:
         raise ClipError(f"{archive}: holds no file {name!r}; check the name with 'tar -tf'")
     offset, size = place
+    MEMBER_BYTES.refuse_more(Member(archive, name), size, f"{size:,} bytes")
     try:
         with archive.open("rb") as file:
             file.seek(offset)
@@ -46,6 +49,7 @@ def read_member(archive: Path, name: str) -> bytes:
 
 def _indexed(archive: Path) -> Mapping[str, tuple[int, int]]:
     """Offset and size of every file by its name; read again when the archive has changed."""
+    refuse_special_file(archive)
     try:
         status = archive.stat()
     except OSError as error:

@@ -22,13 +22,17 @@ from numpy.typing import NDArray
 
 from tokenbench.errors import ClipError
 from tokenbench.media.colour import ColourConverter
-from tokenbench.media.limits import MOST_PIXELS, refuse_absurd_size
+from tokenbench.media.limits import FRAMES, PIXELS, refuse_absurd_size, refuse_special_file
 from tokenbench.media.member import Member
 from tokenbench.media.orientation import display_matrix, orient, swaps_sides, turn_of
 from tokenbench.media.truncation import HEAD_BYTES, needed_bytes
 
-# While the file is probed, too, and for frames that become larger behind the header.
-_LIMITS = {"max_pixels": str(MOST_PIXELS)}
+# What files with the suffixes of videos hold, by FFmpeg's names, and no playlist or script (hls, dash, concat, image2,
+# lavfi): those would make it read other files, or addresses. A file's content decides its format, not its name.
+_FORMATS = (
+    *("mov", "matroska", "avi", "mpeg", "mpegts", "mpegvideo", "m4v", "asf", "flv", "yuv4mpegpipe", "gif"),
+    *("h264", "hevc", "av1", "obu", "ivf", "ogg", "nut", "mxf", "dv", "mjpeg"),
+)
 
 # The time stamps of lists are rounded to milliseconds.
 _HALF_A_MILLISECOND = 0.0005
@@ -140,13 +144,18 @@ def open_video(path: Path | Member, *, threads: int = 0) -> Iterator[OpenVideo]:
         threads: of the decoder; 0 takes one for each processor.
 
     Raises:
-        ClipError: it cannot be opened, is cut short, holds no video, or one of absurd size.
+        ClipError: it cannot be opened, is cut short, is a playlist of other files, or holds no video, or one of absurd
+            size.
     """
+    refuse_special_file(path)
     data = None if isinstance(path, Path) else path.read_bytes()
+    # While the file is probed, too, and for frames that become larger behind the header.
+    limits = {"max_pixels": str(PIXELS.value)}
+    allowed = {"format_whitelist": ",".join(_FORMATS), "protocol_whitelist": "file"}
     try:
         # Named as a file: "take:2.mp4" alone would be FFmpeg's protocol "take". Titles may be in any encoding.
         name: Any = f"file:{path}" if data is None else BytesIO(data)
-        container: Any = av.open(name, options=_LIMITS, metadata_errors="replace")
+        container: Any = av.open(name, options=limits | allowed, metadata_errors="replace")
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise _unreadable(path, error) from error
     with container:
@@ -159,8 +168,9 @@ def open_video(path: Path | Member, *, threads: int = 0) -> Iterator[OpenVideo]:
         refuse_absurd_size(path, decoder.height, decoder.width)
         if not decoder.height * decoder.width:
             # FFmpeg forgets a size above its limit.
-            raise ClipError(f"{path}: declares no size of its frames, or more than {MOST_PIXELS:,} pixels; replace it")
-        decoder.options = _LIMITS
+            raise ClipError(f"{path}: declares no size of its frames, or {PIXELS.advice}")
+        FRAMES.refuse_more(path, streams[0].frames, f"{streams[0].frames:,} frames")
+        decoder.options = limits
         decoder.thread_type, decoder.thread_count = "AUTO", threads
         # Cut the left edge where the stream states it, and not at the next multiple of the memory's alignment.
         decoder.flags |= Flags.unaligned
@@ -213,13 +223,15 @@ def naming(path: Path | Member) -> Iterator[None]:
 
 
 def _every(video: OpenVideo) -> Iterator[VideoFrame]:
-    count, cut = 0, False
+    count, cut, most = 0, False, FRAMES.value
     try:
         for packet in video.container.demux(video.stream):
             # The last packet of a stream is empty; one whose bytes end too early is marked, and matters at the end.
             cut = packet.is_corrupt if packet.size else cut
             for frame in packet.decode():
                 count += 1
+                if count > most:
+                    raise ClipError(f"{video.path}: has {FRAMES.advice}")
                 yield frame
     except (av.error.FFmpegError, OSError) as error:
         reason = getattr(error, "strerror", None) or error

@@ -19,7 +19,7 @@ from tokenbench.media.comment import read_comment
 from tokenbench.media.image import write_png
 from tokenbench.media.writer import VIDEO_SUFFIX, LosslessWriter, ViewingWriter
 from tokenbench.progress import FrameCounter
-from tokenbench.registry import load_tokenizer
+from tokenbench.recorded import load_recorded
 from tokenbench.tokenizer import Tokenizer
 from tokenbench.tokens.batch import Job, Outcome, Say, named_files, refuse_equal_targets, work_through
 from tokenbench.tokens.decode import detokenize_clip
@@ -37,7 +37,7 @@ class Decoding:
     Args:
         device: where the tokenizer runs.
         dtype: of its arithmetic; None takes that in which the tokens were made.
-        tokenizer: takes the place of the one that the files name.
+        tokenizer: takes the place of the one that the files name; one's own class and TorchScript must be named so.
         weights: as `load_tokenizer` takes them.
         any_weights: accept other weights than those that the tokens were made with.
         suffix: of videos: ".mkv" (FFV1, lossless) or ".mp4" (H.264, to look at).
@@ -64,8 +64,8 @@ def detokenize_files(inputs: Sequence[Path], out: Path, decoding: Decoding) -> O
         decoding: how.
 
     Raises:
-        TokenBenchError: an input is missing, two would have the same name, or a tokenizer cannot be loaded or is not
-            the one that made the tokens.
+        TokenBenchError: an input is missing, two would have the same name, or a tokenizer cannot be loaded, is not
+            the one that made the tokens, or holds code that the user did not name.
         OutputError: `out` cannot be written.
     """
     outcome = Outcome()
@@ -121,8 +121,14 @@ def _load(section: TokenizerSection, job: Job, decoding: Decoding) -> tuple[Toke
         )
     compute = Compute(decoding.device, dtype)
     name = decoding.tokenizer or section.name
-    tokenizer = load_tokenizer(
-        name, weights=decoding.weights, device=compute.device, dtype=compute.dtype, **section.settings
+    tokenizer = load_recorded(
+        name,
+        section.settings,
+        where=job.source,
+        typed=[decoding.tokenizer] if decoding.tokenizer else [],
+        weights=decoding.weights,
+        device=compute.device,
+        dtype=compute.dtype,
     )
     wanted, found = section.weights_sha256, getattr(tokenizer, "weights_sha256", None)
     if wanted != found and not decoding.any_weights:

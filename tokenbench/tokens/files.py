@@ -25,6 +25,7 @@ from torch import Tensor
 
 from tokenbench.errors import ClipError, TokenBenchError
 from tokenbench.files import cannot_write, whole_file
+from tokenbench.media.limits import MEMBER_BYTES
 from tokenbench.tokens.header import Header
 
 SAFETENSORS, NPZ = ".safetensors", ".npz"
@@ -156,6 +157,8 @@ def _archive(path: Path) -> NpzFile:
     archive = np.load(path, allow_pickle=False)
     if not isinstance(archive, NpzFile):
         raise ValueError("it is a single array")
+    unpacked = sum(member.file_size for member in archive.zip.infolist()) if archive.zip else 0
+    MEMBER_BYTES.refuse_more(path, unpacked, f"{unpacked:,} bytes")
     return archive
 
 
@@ -170,9 +173,9 @@ def _reading(path: Path) -> Iterator[None]:
         raise ClipError(f"{path}: no such file; check the path") from error
     except KeyError as error:
         raise ClipError(f"{path}: not a token file: it has no {error}; give one that 'tokenize' wrote") from error
-    except (SafetensorError, zipfile.BadZipFile, zlib.error, EOFError) as error:
+    except (SafetensorError, zipfile.BadZipFile, zlib.error, EOFError, MemoryError) as error:
         raise ClipError(f"{path}: damaged or cut short ({error}); copy it again, or encode its clip again") from error
-    except (OSError, ValueError, TypeError) as error:
+    except Exception as error:  # NumPy reads an array's header as Python, which raises nearly anything
         raise ClipError(f"{path}: not a token file: {error}; give one that 'tokenize' wrote") from error
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import tokenbench
 from tokenbench.evaluation.padding import Sides
+from tokenbench.media.limits import FRAMES, PIXELS
 
 FORMAT = "tokenbench.tokens/1"
+
+# No container holds more.
+_MOST_FPS = 2**31 - 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,7 +133,10 @@ class Header:
         Raises:
             ValueError: it is not one of this format; says why.
         """
-        data = json.loads(text)
+        try:
+            data = json.loads(text)
+        except RecursionError as error:
+            raise ValueError("its header is nested too deeply") from error
         found = data.pop("format", None) if isinstance(data, dict) else None
         if found != FORMAT:
             raise ValueError(f"its format is {found!r}, expected {FORMAT!r}")
@@ -158,8 +164,17 @@ class Header:
         texts = (self.tokenizer.name, self.tokenizer.kind, self.tokenizer.dtype, self.source.file, self.source.kind)
         if not all(isinstance(text, str) for text in (*texts, self.dtype, self.tokens_sha256)):
             raise ValueError("its header holds a broken name")
-        if type(self.fps) not in (int, float) or not math.isfinite(self.fps):
+        if len(self.padding.height) != 2 or len(self.padding.width) != 2:
+            raise ValueError("its header holds a broken padding")
+        if type(self.fps) not in (int, float) or not 0 <= self.fps <= _MOST_FPS:
             raise ValueError("its header holds a broken frame rate")
+        if not isinstance(self.tokenizer.settings, Mapping):
+            raise ValueError("its header holds broken settings")
+        padded = (self.height + sum(self.padding.height)) * (self.width + sum(self.padding.width))
+        if not self.height or not self.width or padded > PIXELS.value:
+            raise ValueError(f"its frames have no pixels, or {PIXELS.advice}")
+        if max(sum(column) for column in columns) > FRAMES.value:
+            raise ValueError(f"it has {FRAMES.advice}")
         if len({len(column) for column in columns}) != 1 or sum(self.groups.frames) != self.frames or not self.frames:
             raise ValueError("its header's groups do not add up to its frames")
 

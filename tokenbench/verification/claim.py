@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ class Claim:
         tokenizer: name, or `path/to/file.py:ClassName`.
         weights: file or folder; None looks in the usual places.
         dataset: as `tokenbench.datasets.catalog.open_dataset` takes it.
+        typed: names of tokenizers that the user gave, whose code may be run.
         networks: files of the networks of metrics that the user named.
         tokens: whether they are seen: tokenizers that stream may then take another way. What is made of them decides
             no value.
@@ -35,16 +36,18 @@ class Claim:
     weights: str | None
     dataset: str
     networks: Mapping[str, str]
+    typed: tuple[str, ...]
     tokens: TokenWork
     device: str
     dtype: str
 
 
-def read_claim(path: Path, **moved: Any) -> Claim:
+def read_claim(path: Path, *, typed: Sequence[str] = (), **moved: Any) -> Claim:
     """Read a run that can be scored again.
 
     Args:
         path: of its folder or result.json.
+        typed: names of tokenizers that the user gave.
         moved: fields of the claim that are elsewhere now; None leaves a field as the run has it.
 
     Raises:
@@ -62,9 +65,10 @@ def read_claim(path: Path, **moved: Any) -> Claim:
     claim = Claim(
         run=run,
         tokenizer=str(inputs.get("tokenizer") or run.tokenizer.name),
-        weights=inputs.get("weights"),
+        weights=_optional(inputs.get("weights")),
         dataset=str(inputs.get("dataset") or run.dataset.name),
-        networks=inputs.get("networks") or {},
+        networks=_paths(run, inputs.get("networks") or {}),
+        typed=tuple(typed),
         tokens="off" if inputs.get("tokens") == "off" else "count",
         device=str(run.environment.get("device") or "cpu"),
         dtype=_one_of(run, "dtype", run.environment.get("dtype") or "float32", _DTYPES),
@@ -77,6 +81,18 @@ def _object(run: Run, name: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise TokenBenchError(f"{run.folder}: environment.{name} in result.json is no object; {WRITE_AGAIN}")
     return value
+
+
+def _optional(value: Any) -> str | None:
+    return None if value is None else str(value)
+
+
+def _paths(run: Run, networks: Any) -> Mapping[str, str]:
+    if not isinstance(networks, Mapping) or not all(isinstance(path, str) for path in networks.values()):
+        raise TokenBenchError(
+            f"{run.folder}: environment.inputs.networks in result.json holds no paths by name; {WRITE_AGAIN}"
+        )
+    return networks
 
 
 def _one_of(run: Run, name: str, value: Any, known: tuple[Any, ...]) -> Any:

@@ -26,7 +26,7 @@ from tokenbench.metrics import METRICS
 from tokenbench.metrics.catalog import IMPLIED
 from tokenbench.metrics.conventions import find_convention
 from tokenbench.progress import FrameCounter
-from tokenbench.registry import load_tokenizer
+from tokenbench.recorded import load_recorded
 from tokenbench.reporting.clips import ClipScores
 from tokenbench.reporting.runs import Run
 from tokenbench.tokenizer import Tokenizer
@@ -79,25 +79,28 @@ def verify_run(claim: Claim, clips: int, seed: int) -> Verification:
         seed: of the sample.
 
     Raises:
-        TokenBenchError: the tokenizer, its weights, the data set, a network or the device cannot be had.
+        TokenBenchError: the tokenizer, its weights, the data set, a network or the device cannot be had; the tokenizer
+            holds code that the user did not name.
     """
     run = claim.run
     compute = Compute(open_device(claim.device), getattr(torch, claim.dtype))
     dataset = open_dataset(claim.dataset)
     measures = prepare(_metrics(run), compute.device, given=claim.networks)
-    protocol = _protocol(run, measures)
-    tokenizer = load_tokenizer(
+    protocol = recorded_protocol(run, measures)
+    tokenizer = load_recorded(
         claim.tokenizer,
+        run.tokenizer.settings,
+        where=run.folder,
+        typed=claim.typed,
         weights=claim.weights,
         device=compute.device,
         dtype=compute.dtype,
-        **run.tokenizer.settings,
     )
     alike = likeness(run.environment, environment(device=str(compute.device), dtype=claim.dtype))
-    others = _others(run, dataset, tokenizer, measures, protocol)
-    wrong = [*disagreements(run), *others]
+    different = others(run, dataset, tokenizer, measures, protocol)
+    wrong = [*disagreements(run), *different]
     values: list[Value] = []
-    if not others:
+    if not different:
         score = partial(
             score_clip, tokenizer=tokenizer, protocol=protocol, compute=compute, measures=measures, tokens=claim.tokens
         )
@@ -132,8 +135,12 @@ def _metrics(run: Run) -> list[str]:
     return [name for name in run.metrics if is_over_clips(name) and name not in IMPLIED]
 
 
-def _protocol(run: Run, measures: Measures) -> Protocol:
-    """The run's protocol, as this version has it."""
+def recorded_protocol(run: Run, measures: Measures) -> Protocol:
+    """The run's protocol, as this version has it, with other measures perhaps.
+
+    Raises:
+        TokenBenchError: the run does not say what it is.
+    """
     recorded = run.protocol
     name = recorded.get("name")
     if not isinstance(name, str):
@@ -147,8 +154,8 @@ def _protocol(run: Run, measures: Measures) -> Protocol:
     )
 
 
-def _others(run: Run, dataset: Dataset, tokenizer: Tokenizer, measures: Measures, protocol: Protocol) -> list[str]:
-    """What is not what the run was made with."""
+def others(run: Run, dataset: Dataset, tokenizer: Tokenizer, measures: Measures, protocol: Protocol) -> list[str]:
+    """What is not what the run was made with: weights, clips, networks, definitions; a line each."""
     definitions = _section(run, "definitions")
     networks = _section(run, "networks")
     pairs: dict[str, tuple[Any, Any]] = {

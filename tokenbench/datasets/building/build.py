@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from tokenbench.datasets.building.manifest import BuiltScene, write_build, write_screening
+from tokenbench.datasets.building.manifest import SCREENING, BuiltScene, write_build, write_screening
 from tokenbench.datasets.building.names import refuse_equal_stems
 from tokenbench.datasets.building.plan import SetPlan
-from tokenbench.datasets.building.pool import WorkerDied, run_tasks
 from tokenbench.datasets.building.protocol import BuildProtocol
 from tokenbench.datasets.building.records import Record
 from tokenbench.datasets.building.task import Failed, Task, build_clip
 from tokenbench.datasets.sources.source import Scene
+from tokenbench.engine import Engine, WorkerDied, always
+from tokenbench.engine.shard import Shard
 from tokenbench.errors import OutputError
+from tokenbench.files import locked, remove_unfinished
 from tokenbench.media.clip import Clip
 
 # Everything that a build keeps for itself lies here, in its folder.
@@ -60,7 +63,7 @@ class SetOutcome:
 
 
 def build_set(
-    plan: SetPlan, protocol: BuildProtocol, out: Path, workers: int, on_clip: Callable[[Clip, str], None]
+    plan: SetPlan, protocol: BuildProtocol, out: Path, engine: Engine, on_clip: Callable[[Clip, str], None]
 ) -> SetOutcome:
     """Build what is missing or changed of a set, and write its manifest.
 
@@ -71,7 +74,7 @@ def build_set(
         plan: of the set.
         protocol: what is done to each clip.
         out: folder of the whole build.
-        workers: processes.
+        engine: where the work is done.
         on_clip: called for every clip that is done, with what went wrong, or nothing.
 
     Raises:
@@ -80,8 +83,7 @@ def build_set(
     name, selection = plan.name, plan.selection
     refuse_equal_stems(clip.id for scene in selection.scenes for clip in scene)
     folder, records = out / name, out / STATE / name
-    _remove_unfinished(folder, records)
-    rules = protocol.rules(plan.source.name)
+    remove_unfinished(out, out / SCREENING, folder, records)
     waiting = iter(selection.scenes)
     reserves = {scene[0].id for scene in selection.scenes[selection.wanted :]}
     accepted: list[BuiltScene] = []
@@ -89,19 +91,7 @@ def build_set(
     refused: dict[str, str] = {}
     finished: dict[str, Record] = {}
     while batch := list(islice(waiting, max(0, selection.wanted - len(accepted)))):
-        tasks = [
-            Task(
-                clip=clip,
-                folder=folder,
-                records=records,
-                video=protocol.video,
-                images=protocol.images,
-                screening=rules.screening if selection.chosen == "random" else {},
-            )
-            for scene in batch
-            for clip in scene
-        ]
-        for task, result in run_tasks(build_clip, tasks, min(workers, len(tasks))):
+        for task, result in engine.run(always(build_clip), _tasks(batch, plan, protocol, out)):
             trouble = _trouble(task.clip, result)
             if isinstance(result, Record):
                 finished[task.clip.id] = result
@@ -125,6 +115,77 @@ def build_set(
     )
 
 
+def build_shard(
+    plan: SetPlan,
+    protocol: BuildProtocol,
+    out: Path,
+    engine: Engine,
+    shard: Shard,
+    on_clip: Callable[[Clip, str], None],
+) -> int:
+    """Prepare one shard of the clips that a set is to have; `build_set` then finds them done, and writes the manifest.
+
+    Args:
+        plan: of the set.
+        protocol: what is done to each clip.
+        out: folder of the whole build.
+        engine: where the work is done.
+        shard: which part of the scenes.
+        on_clip: called for every clip that is done, with what went wrong, or nothing.
+
+    Returns:
+        The number of clips that are not there.
+
+    Raises:
+        OutputError: results cannot be written; what is done is kept.
+    """
+    left_out = 0
+    for task, result in engine.run(always(build_clip), _tasks(scenes_of(plan, shard), plan, protocol, out)):
+        trouble = _trouble(task.clip, result)
+        left_out += bool(trouble)
+        on_clip(task.clip, trouble)
+    return left_out
+
+
+def scenes_of(plan: SetPlan, shard: Shard) -> list[Scene]:
+    """Those of a shard; reserves, of which only `build_set` knows whether they are needed, are in none."""
+    return shard.of(plan.selection.scenes[: plan.selection.wanted])
+
+
+@contextmanager
+def locked_build(out: Path, shard: Shard | None = None) -> Iterator[None]:
+    """The folder of a build, that no other build writes to; its shards may, each but once.
+
+    Raises:
+        TokenBenchError: it is in use.
+        OutputError: it cannot be written.
+    """
+    busy = f"{out}: another build is writing there; wait for it or choose another --out"
+    state = out / STATE
+    mine = state / (f"lock-{shard.folder_name}" if shard else "lock")
+    with locked(mine, busy):
+        for other in [state / "lock"] if shard else sorted(state.glob("lock-*-of-*")):
+            with locked(other, busy):
+                pass
+        yield
+
+
+def _tasks(scenes: Sequence[Scene], plan: SetPlan, protocol: BuildProtocol, out: Path) -> list[Task]:
+    rules = protocol.rules(plan.source.name)
+    return [
+        Task(
+            clip=clip,
+            folder=out / plan.name,
+            records=out / STATE / plan.name,
+            video=protocol.video,
+            images=protocol.images,
+            screening=rules.screening if plan.selection.chosen == "random" else {},
+        )
+        for scene in scenes
+        for clip in scene
+    ]
+
+
 def _built(scene: Scene, finished: dict[str, Record]) -> BuiltScene:
     return [(clip, finished[clip.id]) for clip in scene]
 
@@ -138,13 +199,6 @@ def _trouble(clip: Clip, result: Record | Failed | WorkerDied) -> str:
             raise OutputError(result.error)
         return result.error
     return "; ".join(result.reasons)
-
-
-def _remove_unfinished(*folders: Path) -> None:
-    """Temporary files of a build that was killed; no other build writes there, for the folder is locked."""
-    for folder in folders:
-        for path in folder.glob(".*") if folder.is_dir() else ():
-            path.unlink()
 
 
 def _remove_others(folder: Path, records: Path, wanted: set[str]) -> None:

@@ -14,7 +14,8 @@ from PIL import Image, ImageFile
 from tokenbench.errors import ClipError, TokenBenchError
 from tokenbench.files import write_bytes
 from tokenbench.media.clip import Clip
-from tokenbench.media.image import MOST_PIXELS, exif_orientation, open_image, png_bytes, rgb_pixels
+from tokenbench.media.image import exif_orientation, open_image, png_bytes, rgb_pixels
+from tokenbench.media.limits import PIXELS
 
 _FILTERS = {
     "bilinear": Image.Resampling.BILINEAR,
@@ -189,7 +190,7 @@ def _resized(image: Image.Image, preparation: ImagePreparation, clip: Clip) -> I
         image = image.resize((image.width // 2, image.height // 2), Image.Resampling.BOX)
     short = min(image.size)
     width, height = (round(side * (size / short)) if adm else size * side // short for side in image.size)
-    if width * height > MOST_PIXELS:
+    if width * height > PIXELS.value:
         raise ClipError(f"{clip.content}: resized to {width} x {height} it is too large; leave the image out")
     image = image.resize((width, height), _FILTERS[preparation.filter])
     if not preparation.crop:

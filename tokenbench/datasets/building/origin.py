@@ -1,9 +1,8 @@
-"""The file that a clip comes from: its digest, and what tells quickly whether it has changed."""
+"""The file that a clip comes from: its digest, and its place in the data set."""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from pathlib import Path
 
 from tokenbench.errors import ClipError, TokenBenchError
@@ -11,33 +10,6 @@ from tokenbench.files import sha256_of_file
 from tokenbench.media.clip import Clip
 from tokenbench.media.frames_folder import frame_files
 from tokenbench.media.member import Member
-
-
-@dataclass(frozen=True)
-class Stamp:
-    """Of a file, of all images of a folder together, or of the archive that a file lies in.
-
-    Args:
-        bytes: its size.
-        modified: time of its last change, in nanoseconds; of a folder the latest.
-    """
-
-    bytes: int
-    modified: int
-
-
-def stamp(clip: Clip) -> Stamp:
-    """The stamp of a clip's file.
-
-    Raises:
-        ClipError: it is missing or unreadable.
-    """
-    try:
-        files = frame_files(clip.path) if clip.path.is_dir() else [clip.path]
-        states = [path.stat() for path in files]
-    except OSError as error:
-        raise ClipError(f"{clip.path}: {error.strerror}; check the file") from error
-    return Stamp(sum(state.st_size for state in states), max(state.st_mtime_ns for state in states))
 
 
 def source_sha256(clip: Clip) -> str:

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Literal
 
 from tokenbench.errors import ClipError, TokenBenchError
-from tokenbench.media.limits import MOST_PIXELS
+from tokenbench.media.limits import PIXELS
 from tokenbench.media.stored import stored_as
 
 # Time stamps are rounded to milliseconds in lists and containers: a frame this close before the end is behind it.
@@ -86,7 +86,7 @@ def prepared_size(preparation: Preparation, height: int, width: int) -> tuple[in
     if is_resized(preparation, height, width):
         short, long, target = min(height, width), max(height, width), preparation.short_side
         long = (2 * long * target + step * short) // (2 * step * short) * step
-        if target * long > MOST_PIXELS:
+        if target * long > PIXELS.value:
             raise ClipError(f"{width} x {height} pixels would become {target} x {long}; leave the file out")
         return (target, long) if height <= width else (long, target)
     if min(height, width) < step:

@@ -88,7 +88,7 @@ def read_protocol(name: str) -> BuildProtocol:
         raise TokenBenchError(f"no build protocol {name!r}: {hint}")
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise TokenBenchError(f"{path}: not a readable protocol: {error}") from error
     if table.get("schema") != SCHEMA:
         raise TokenBenchError(f"{path}: schema is {table.get('schema')!r}, expected {SCHEMA!r}")
@@ -114,7 +114,7 @@ def _protocol(path: Path, table: dict[str, Any]) -> BuildProtocol:
     if unknown := sorted(file.sets.keys() - SOURCES.keys()):
         raise TokenBenchError(f"{path}: [sets.{unknown[0]}] is no data set; known are {', '.join(SOURCES)}")
     rules = {
-        name: read_table(SetRules, {"screening": {}, **dict(values)}, f"{path}: [sets.{name}]")
+        name: read_table(SetRules, _with_screening(values), f"{path}: [sets.{name}]")
         for name, values in file.sets.items()
     }
     for name, of_set in rules.items():
@@ -131,3 +131,8 @@ def _protocol(path: Path, table: dict[str, Any]) -> BuildProtocol:
         images=file.images,
         sets=rules,
     )
+
+
+def _with_screening(values: Any) -> Any:
+    """A set's table that may leave its screening out; what is no table stays, to be refused."""
+    return {"screening": {}, **values} if isinstance(values, Mapping) else values

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tokenbench.datasets.building.origin import Stamp
 from tokenbench.files import write_text
+from tokenbench.media.stamp import Stamp
+from tokenbench.sealed import seal, unseal
 
 NOTHING = Stamp(0, 0)
 
@@ -42,9 +42,9 @@ class Record:
 
 
 def read_record(path: Path) -> Record | None:
-    """A record; None where there is none, or none that this version can read: its clip is then built again."""
+    """A record; None where there is none, or it is damaged or of another version: its clip is then built again."""
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = unseal(path.read_text(encoding="utf-8"))
         stamps = {name: Stamp(**values[name]) for name in ("source", "output")}
         return Record(**{**values, **stamps, "reasons": tuple(values["reasons"])})
     except (OSError, ValueError, TypeError, KeyError):
@@ -57,4 +57,4 @@ def write_record(path: Path, record: Record) -> None:
     Raises:
         OutputError: it cannot be written.
     """
-    write_text(path, json.dumps(asdict(record), indent=1) + "\n")
+    write_text(path, seal(asdict(record), indent=1) + "\n")

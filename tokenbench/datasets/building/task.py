@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tokenbench.datasets.building.images import PreparedImage, image_preset, prepare_image
 from tokenbench.datasets.building.names import file_stem
-from tokenbench.datasets.building.origin import Stamp, source_sha256, stamp
+from tokenbench.datasets.building.origin import source_sha256
 from tokenbench.datasets.building.preparation import Preparation
 from tokenbench.datasets.building.records import Record, read_record, write_record
 from tokenbench.datasets.building.versions import versions
@@ -20,6 +20,7 @@ from tokenbench.datasets.screening.screen import screen
 from tokenbench.errors import OutputError, TokenBenchError
 from tokenbench.files import sha256_of_file
 from tokenbench.media.clip import Clip
+from tokenbench.media.stamp import Stamp, refuse_changed, stamp
 from tokenbench.media.stored import stored_suffix
 
 
@@ -71,6 +72,7 @@ def build_clip(task: Task) -> Record | Failed:
                 write_record(task.record, still)
             return still
         record = _build(task)
+        refuse_changed(task.clip, record.source)
         write_record(task.record, record)
         return record
     except OutputError as error:
