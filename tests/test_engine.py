@@ -7,17 +7,17 @@ from pathlib import Path
 import pytest
 from pool_support import die_of_three, sleep, square
 
-from tokenbench.datasets.building.pool import WorkerDied, run_tasks
+from tokenbench.engine import Processes, WorkerDied, always, local_engine
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_every_task_is_done_once(workers: int) -> None:
-    done = list(run_tasks(square, range(20), workers))
+    done = list(local_engine(workers).run(always(square), range(20)))
     assert sorted(done) == [(number, number * number) for number in range(20)]
 
 
 def test_only_the_task_that_kills_its_worker_has_no_result() -> None:
-    done = dict(run_tasks(die_of_three, range(8), 2))
+    done = dict(Processes(2).run(always(die_of_three), range(8)))
     assert isinstance(done.pop(3), WorkerDied)
     assert done == {number: number for number in range(8) if number != 3}
 
@@ -25,7 +25,7 @@ def test_only_the_task_that_kills_its_worker_has_no_result() -> None:
 def test_leaving_early_stops_what_is_under_way(tmp_path: Path) -> None:
     started = time.monotonic()
     begun = [tmp_path / "a", tmp_path / "b"]
-    work = run_tasks(sleep, begun, 2)
+    work = iter(Processes(2).run(always(sleep), begun))
 
     def interrupt(*_: object) -> None:
         if not all(path.exists() for path in begun):

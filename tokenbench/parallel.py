@@ -12,11 +12,27 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
+# What libraries ask when they are loaded.
+_THREADS = ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+_shared_by = 1
+
+
 def cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """Cores that this process may use, one at least."""
+    there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, there // _shared_by)
+
+
+def share_cores(processes: int) -> None:
+    """This process is one of so many that share the cores; libraries that are loaded later use its share of threads.
+
+    What the environment says already is left as it is.
+    """
+    global _shared_by
+    _shared_by = processes
+    for name in _THREADS:
+        os.environ.setdefault(name, str(cores()))
 
 
 def each(function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:

@@ -19,7 +19,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from tests_support import Outcome, write_video
 
+from tokenbench.datasets.building.build import locked_build
 from tokenbench.datasets.catalog import open_dataset
+from tokenbench.engine.shard import parse_shard
 
 Command = Callable[..., Outcome]
 
@@ -108,6 +110,34 @@ def test_the_same_bytes_whatever_the_number_of_workers(
         built.append(contents(out))
     assert len(built[0]) == 1 + 3 + 1 + 12
     assert built[0] == built[1]
+
+
+def test_shards_of_a_build_end_in_the_same_bytes(
+    bdd: Path, protocol: Path, tokenbench: Command, tmp_path: Path
+) -> None:
+    command = ("build-dataset", f"bdd100k:{bdd}", "--protocol", protocol, "--workers", 1)
+    assert tokenbench(*command, "--out", tmp_path / "whole").code == 0
+    for number in (1, 2):
+        outcome = tokenbench(*command, "--out", tmp_path / "shared", "--shard", f"{number}/2")
+        assert outcome.code == 0, outcome.err
+        assert f"shard {number}/2 is done, 0 clips left out" in outcome.out
+        assert not (tmp_path / "shared/bdd100k.toml").exists()
+    made = {path: path.stat().st_mtime_ns for path in (tmp_path / "shared/bdd100k").iterdir()}
+    assert len(made) == 3
+    assert tokenbench(*command, "--out", tmp_path / "shared").code == 0
+    assert {path: path.stat().st_mtime_ns for path in made} == made
+    assert contents(tmp_path / "shared") == contents(tmp_path / "whole")
+
+
+def test_a_build_and_a_shard_of_it_keep_apart(bdd: Path, protocol: Path, tokenbench: Command, tmp_path: Path) -> None:
+    command = ("build-dataset", f"bdd100k:{bdd}", "--protocol", protocol, "--workers", 1, "--out", tmp_path / "out")
+    shard, other = parse_shard("1/2"), ("--shard", "2/2")
+    with locked_build(tmp_path / "out", shard):
+        assert "another build is writing there" in tokenbench(*command).message
+        assert "another build is writing there" in tokenbench(*command, "--shard", "1/2").message
+        assert tokenbench(*command, *other).code == 0
+    with locked_build(tmp_path / "out"):
+        assert "another build is writing there" in tokenbench(*command, *other).message
 
 
 def test_broken_videos_are_replaced_by_reserves_drawn_in_advance(

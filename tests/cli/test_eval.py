@@ -18,7 +18,7 @@ import pytest
 from skimage.metrics import structural_similarity
 
 from tokenbench.cli.options import settings_option
-from tokenbench.evaluation import runner
+from tokenbench.evaluation import job
 from tokenbench.media.clip import Clip
 from tokenbench.media.image import read_image
 from tokenbench.media.video import read_chunks
@@ -385,7 +385,7 @@ def test_an_interrupted_run_goes_on_and_ends_the_same(
 
     (tmp_path / "parts").mkdir()
     monkeypatch.chdir(tmp_path / "parts")
-    score_clip, scored = runner.score_clip, []
+    score_clip, scored = job.score_clip, []
 
     def interrupted(clip: Clip, *rest: Any, **more: Any) -> Any:
         scored.append(clip.id)
@@ -393,7 +393,7 @@ def test_an_interrupted_run_goes_on_and_ends_the_same(
             raise KeyboardInterrupt
         return score_clip(clip, *rest, **more)
 
-    monkeypatch.setattr(runner, "score_clip", interrupted)
+    monkeypatch.setattr(job, "score_clip", interrupted)
     outcome = tokenbench(*arguments)
     assert outcome.code == 130
     assert not Path("run/result.json").exists()

@@ -18,7 +18,7 @@ from networks_support import alex_trunk_file, i3d_file, inception_file
 from pytorch_fid import inception as pytorch_fid
 from tests_support import write_video
 
-from tokenbench.evaluation import runner, score
+from tokenbench.evaluation import job, score
 from tokenbench.media.image import read_image
 from tokenbench.media.video import read_chunks
 
@@ -195,7 +195,7 @@ def test_a_run_that_is_cut_short_goes_on_without_scoring_a_clip_twice(
     command = ("eval", "--tokenizer", "haar-4x8x8", "--dataset", folder, "--metrics", "psnr,fid,fvd", *named)
     assert tokenbench(*command, "--out", tmp_path / "whole").code == 0
     scored: list[str] = []
-    score_clip = runner.score_clip
+    score_clip = job.score_clip
 
     def score_until_cut(clip: Any, *arguments: Any, **more: Any) -> Any:
         if len(scored) == 2:
@@ -203,7 +203,7 @@ def test_a_run_that_is_cut_short_goes_on_without_scoring_a_clip_twice(
         scored.append(clip.id)
         return score_clip(clip, *arguments, **more)
 
-    monkeypatch.setattr(runner, "score_clip", score_until_cut)
+    monkeypatch.setattr(job, "score_clip", score_until_cut)
     assert tokenbench(*command, "--out", tmp_path / "cut").code == 130
     features = next((tmp_path / "cut" / "attached").glob("inception*.bin"))
     with features.open("ab") as file:

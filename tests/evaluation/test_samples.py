@@ -8,7 +8,7 @@ import torch
 
 from tokenbench.evaluation import samples
 from tokenbench.evaluation.record import ClipRecord
-from tokenbench.evaluation.samples import SampleFrame, keep_samples, thin_samples
+from tokenbench.evaluation.samples import SampleFrame, keep_samples, thin_samples, write_sample
 from tokenbench.media.image import read_image
 
 
@@ -16,7 +16,7 @@ def score(folder: Path, number: int, psnr: float) -> ClipRecord:
     sample = SampleFrame(0)
     frame = np.full((1, 8, 8, 3), number, np.uint8)
     sample.update(frame, frame)
-    sample.write(folder, number)
+    write_sample(folder, number, sample.sample())
     return ClipRecord(
         clip=f"clip-{number}", domain="", kind="image", frames=1, height=8, width=8, fps=0, values={"psnr": psnr}
     )
@@ -49,5 +49,5 @@ def test_a_frame_may_be_a_tensor(tmp_path: Path) -> None:
     sample = SampleFrame(1)
     frames = torch.arange(2 * 8 * 8 * 3).reshape(2, 8, 8, 3).to(torch.uint8)
     sample.update(frames, frames)
-    sample.write(tmp_path, 0)
+    write_sample(tmp_path, 0, sample.sample())
     assert (read_image(tmp_path / "000000-000001-reference.png") == frames[1].numpy()).all()

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from tokenbench.errors import ClipError, TokenBenchError
 from tokenbench.metrics import feature_meters
-from tokenbench.metrics.feature_meters import ClipFeatures, FrameFeatures
+from tokenbench.metrics.feature_meters import ClipFeatures, FrameFeatures, PairedFeatures, SharedFeatures
 
 Frames = NDArray[np.uint8]
 
@@ -83,15 +83,23 @@ def pieces(clip: Frames, cuts: list[int]) -> Iterator[tuple[Frames, Frames]]:
     return zip(np.split(clip, cuts), np.split(worse(clip), cuts), strict=True)
 
 
+def frame_meter(network: nn.Module, batch: int = 16) -> PairedFeatures:
+    return PairedFeatures(SharedFeatures(FrameFeatures(network, batch)), FrameFeatures(network, batch))
+
+
+def clip_meter(network: nn.Module) -> PairedFeatures:
+    return PairedFeatures(SharedFeatures(ClipFeatures(network)), ClipFeatures(network))
+
+
 def of_frames(clip: Frames, cuts: list[int], batch: int = 6) -> NDArray[np.float32]:
-    meter = FrameFeatures(TinyFrames(), batch)
+    meter = frame_meter(TinyFrames(), batch)
     for pair in pieces(clip, cuts):
         meter.update(*pair)
     return meter.features()
 
 
 def of_clip(network: nn.Module, clip: Frames, cuts: list[int]) -> NDArray[np.float32]:
-    meter = ClipFeatures(network)
+    meter = clip_meter(network)
     for pair in pieces(clip, cuts):
         meter.update(*pair)
     return meter.features()
@@ -122,17 +130,17 @@ def test_frame_features_do_not_depend_on_the_chunks(small: Frames, cuts: list[in
 
 
 @pytest.mark.parametrize("cuts", CUTS)
-def test_batches_hold_frames_of_both_sides_and_no_more_than_asked_for(small: Frames, cuts: list[int]) -> None:
+def test_batches_hold_frames_of_one_side_and_no_more_than_asked_for(small: Frames, cuts: list[int]) -> None:
     network = TinyFrames()
-    meter = FrameFeatures(network, 10)
+    meter = frame_meter(network, 10)
     for pair in pieces(small, cuts):
         meter.update(*pair)
     meter.features()
-    assert [shape[0] for shape in network.shapes] == [10, 10, 10, 10, 8]
+    assert sorted(shape[0] for shape in network.shapes) == [4, 4, 10, 10, 10, 10]
 
 
 def test_features_can_be_asked_for_twice(small: Frames) -> None:
-    meter = FrameFeatures(TinyFrames(), 10)
+    meter = frame_meter(TinyFrames(), 10)
     meter.update(small[:7], worse(small[:7]))
     np.testing.assert_array_equal(meter.features(), meter.features())
     meter.update(small[7:], worse(small[7:]))
@@ -143,13 +151,13 @@ def test_frames_may_be_tensors_or_arrays_that_are_read_only_or_turned_around(sma
     expected = of_frames(small[:, :, ::-1], [])
     turned = small[:, :, ::-1]
     turned.flags.writeable = False
-    meter = FrameFeatures(TinyFrames(), 6)
+    meter = frame_meter(TinyFrames(), 6)
     meter.update(turned, torch.from_numpy(worse(turned)))
     np.testing.assert_array_equal(meter.features(), expected)
 
 
 def test_frames_that_wait_for_a_batch_are_not_changed_by_their_owner(small: Frames) -> None:
-    meter = FrameFeatures(TinyFrames(), 20)
+    meter = frame_meter(TinyFrames(), 20)
     sides = [torch.from_numpy(small[:3].copy()) for _ in range(2)]
     meter.update(*sides)
     for side in sides:
@@ -159,7 +167,7 @@ def test_frames_that_wait_for_a_batch_are_not_changed_by_their_owner(small: Fram
 
 
 def test_identical_clips_have_identical_features(small: Frames) -> None:
-    meter = FrameFeatures(TinyFrames())
+    meter = frame_meter(TinyFrames())
     meter.update(small, small)
     np.testing.assert_allclose(*meter.features().transpose(1, 0, 2), rtol=1e-6)
 
@@ -204,8 +212,8 @@ def test_only_the_first_frames_count(small: Frames, cuts: list[int], monkeypatch
     np.testing.assert_array_equal(of_clip(Whole(), small, cuts), of_clip(Whole(), small[:6], []))
 
 
-@pytest.mark.parametrize("kind", [FrameFeatures, ClipFeatures])
-def test_pairs_that_do_not_fit_are_refused(kind: type, small: Frames) -> None:
+@pytest.mark.parametrize("kind", [frame_meter, clip_meter])
+def test_pairs_that_do_not_fit_are_refused(kind: Callable[..., PairedFeatures], small: Frames) -> None:
     meter = kind(TinyFrames())
     with pytest.raises(ClipError, match=r"same shape, got 24 x 36 x 44 x 3 and 23 x 36 x 44 x 3"):
         meter.update(small, small[1:])
@@ -223,10 +231,37 @@ def test_pairs_that_do_not_fit_are_refused(kind: type, small: Frames) -> None:
         meter.update(small[2:, :, 1:], small[2:, :, 1:])
 
 
+@pytest.mark.parametrize("kind", [FrameFeatures, ClipFeatures])
+def test_a_shared_reference_is_computed_once_whoever_is_ahead(kind: type, small: Frames) -> None:
+    network = TinyFrames() if kind is FrameFeatures else TinyVideo()
+    shared = SharedFeatures(kind(network))
+    readers = [PairedFeatures(shared, kind(network)) for _ in range(3)]
+    for start, stop, reader in ((0, 9, 0), (0, 4, 1), (4, 20, 1), (9, 24, 0), (20, 24, 1), (0, 24, 2)):
+        readers[reader].update(small[start:stop], worse(small[start:stop]))
+    features = [reader.features() for reader in readers]
+    expected = of_frames(small, [], 16) if kind is FrameFeatures else of_clip(TinyVideo(), small, [])
+    for each in features:
+        np.testing.assert_array_equal(each, expected)
+    frames = sum(shape[0] for shape in network.shapes) if kind is FrameFeatures else len(network.shapes)
+    # One reference and three reconstructions.
+    assert frames == 4 * (24 if kind is FrameFeatures else 1)
+
+
+def test_known_features_of_a_reference_are_not_computed_again(small: Frames) -> None:
+    network = TinyFrames()
+    known = np.full((24, 7), 3, np.float32)
+    shared = SharedFeatures(FrameFeatures(network), known)
+    meter = PairedFeatures(shared, FrameFeatures(network))
+    meter.update(small, worse(small))
+    np.testing.assert_array_equal(meter.features()[:, 0], known)
+    assert sum(shape[0] for shape in network.shapes) == 24
+    assert shared.computed is None
+
+
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_frames_on_the_device_give_the_features_of_the_cpu(small: Frames) -> None:
-    frames, video = FrameFeatures(TinyFrames("cuda"), 6), ClipFeatures(TinyVideo("cuda"))
+    frames, video = frame_meter(TinyFrames("cuda"), 6), clip_meter(TinyVideo("cuda"))
     sides = [torch.from_numpy(side).cuda() for side in (small, worse(small))]
     frames.update(*sides)
     video.update(*sides)

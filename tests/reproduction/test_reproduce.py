@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 from tests_support import write_video
 
-from tokenbench.evaluation import runner
+from tokenbench.evaluation import job
 from tokenbench.registry import load_tokenizer
 from tokenbench.reproduction import measure
 
@@ -106,7 +106,7 @@ def test_one_tokenizer_that_fails_does_not_lose_the_others(
 def test_an_interrupted_command_goes_on(
     tokenbench: Command, paper: Path, street: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    score_clip, scored = runner.score_clip, []
+    score_clip, scored = job.score_clip, []
 
     def interrupted(clip: Any, *rest: Any, **more: Any) -> Any:
         scored.append(clip.id)
@@ -114,7 +114,7 @@ def test_an_interrupted_command_goes_on(
             raise KeyboardInterrupt
         return score_clip(clip, *rest, **more)
 
-    monkeypatch.setattr(runner, "score_clip", interrupted)
+    monkeypatch.setattr(job, "score_clip", interrupted)
     arguments = ("reproduce", "5", "--data", f"street={street}", "--out", tmp_path / "out")
     assert tokenbench(*arguments).code == 130
     assert not (tmp_path / "out" / "table5.md").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -10,14 +11,19 @@ from typing import Any
 import click
 
 import tokenbench
-from tokenbench.errors import Problems, TokenBenchError
+from tokenbench.errors import Problems, TokenBenchError, printable
 
 EXIT_FAILED_CLIPS = 1
 EXIT_BAD_USAGE = 2
 EXIT_INTERRUPTED = 130
 
+# Of a file that standard output was sent to, or of what a library keeps for itself.
+_DISK_FAILS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+
 _COMMANDS = {
     "eval": ("tokenbench.cli.eval", "Reconstruct a data set with a tokenizer and score it."),
+    "rescore": ("tokenbench.cli.rescore", "Give a run further metrics, without reconstructing where that can be."),
+    "merge": ("tokenbench.cli.merge", "Put together what commands with --shard have scored."),
     "tokenize": ("tokenbench.cli.tokenize", "Turn videos and images into token files."),
     "detokenize": ("tokenbench.cli.detokenize", "Turn token files back into videos and images."),
     "compare": ("tokenbench.cli.compare", "Score a folder of reconstructions against its references."),
@@ -40,6 +46,9 @@ _COMMANDS = {
         "tokenbench.cli.weights",
         "List, fetch, verify, import and export weights of tokenizers and metrics.",
     ),
+    "cache": ("tokenbench.cli.cache", "What a store of results holds; make room in it, check it."),
+    "bundle": ("tokenbench.cli.bundle", "Gather weights for a machine without a network, and install them there."),
+    "doctor": ("tokenbench.cli.doctor", "What would run here, what is missing, and how to get it."),
 }
 
 
@@ -96,11 +105,21 @@ def run(arguments: list[str] | None = None) -> int:
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         # The reader of a pipe has left; nothing more can be said to it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _say_no_more()
         return 0
+    except OSError as error:
+        if error.errno not in _DISK_FAILS:
+            raise
+        _say_no_more()
+        return _complain(f"cannot write {error.filename or 'the output'}: {error.strerror}; free some space")
+
+
+def _say_no_more() -> None:
+    """What waits to be printed would fail again at the end of the process."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _complain(*messages: str) -> int:
     for message in messages:
-        print("tokenbench: " + " ".join(message.split()), file=sys.stderr)
+        print(f"tokenbench: {printable(message)}", file=sys.stderr)
     return EXIT_BAD_USAGE

@@ -16,7 +16,11 @@ _FORMATS = ("mkv", "mp4")
 @click.option(
     "--out", required=True, type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="For the clips."
 )
-@click.option("--tokenizer", metavar="NAME", help="Takes the place of the tokenizer that the files name.")
+@click.option(
+    "--tokenizer",
+    metavar="NAME",
+    help="In place of the one that the files name; file.py:ClassName and jit: names are run only if they stand here.",
+)
 @click.option("--weights", metavar="PATH", help="File or folder of weights; 'random' for an untrained network.")
 @click.option("--any-weights", is_flag=True, help="Accept other weights than those that the tokens were made with.")
 @click.option(

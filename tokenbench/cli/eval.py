@@ -9,17 +9,24 @@ import click
 
 from tokenbench.cli.options import (
     DTYPES,
+    engine_options,
     metrics_option,
     network_option,
+    open_store,
     protocol_option,
     settings_option,
+    shard_option,
     skip_option,
+    store_limit_option,
+    store_option,
     window_option,
+    workers_option,
 )
-from tokenbench.cli.sweep import Sweep, run_points, sweep_option
+from tokenbench.cli.several import run_all
+from tokenbench.cli.sweep import Sweep, sweep_option
 
 if TYPE_CHECKING:
-    from tokenbench.evaluation.result import Result
+    from tokenbench.engine.shard import Shard
 
 _STORAGES = ("none", "yuv444p", "yuv420p", "h264", "h264-qp28")
 
@@ -29,8 +36,8 @@ _STORAGES = ("none", "yuv444p", "yuv420p", "h264", "h264-qp28")
     "--tokenizer",
     default="cosmos-cv-4x8x8-mini",
     show_default=True,
-    metavar="NAME",
-    help="A registered name, or path/to/file.py:ClassName.",
+    metavar="NAME,...",
+    help="Registered names, or path/to/file.py:ClassName; several are scored in one pass over the clips.",
 )
 @click.option(
     "--dataset",
@@ -65,11 +72,16 @@ _STORAGES = ("none", "yuv444p", "yuv420p", "h264", "h264-qp28")
     show_default=True,
     help="Count how the tokens are used, and also write them with an entropy coder (slow) for their real rate.",
 )
+@workers_option
+@engine_options
+@shard_option
+@store_option
+@store_limit_option
 @click.option("--save-reconstructions", is_flag=True, help="Keep every reconstruction, losslessly, in OUT.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Folder of the results, with --sweep of one for each point; by default under runs/, named after the settings.",
+    help="Folder of the results, or of one folder a tokenizer; by default under runs/, named after the settings.",
 )
 def command(
     tokenizer: str,
@@ -88,48 +100,63 @@ def command(
     device: str,
     dtype: str,
     tokens: Any,
+    workers: int,
+    engine: str,
+    address: str | None,
+    shard: Shard | None,
+    store: Path | None,
+    store_limit: int | None,
     save_reconstructions: bool,
     out: Path | None,
 ) -> int:
     """Reconstruct a data set with a tokenizer and score it.
 
     Writes OUT/result.json, OUT/clips.csv and OUT/frames.csv. An interrupted run goes on where it stopped when the same
-    command is given again. With --sweep, every point has a run and a folder of its own.
+    command is given again. Several tokenizers, or the points of --sweep, have a run and a folder each.
     """
     import dataclasses
     from collections import Counter
 
     import torch
 
-    from tokenbench.cli.show import print_result
     from tokenbench.datasets.catalog import open_dataset
+    from tokenbench.engine import chosen_engine
+    from tokenbench.engine.shard import device_of_rank
     from tokenbench.evaluation.device import open_device
     from tokenbench.evaluation.measures import prepare
     from tokenbench.evaluation.protocol import Protocol
-    from tokenbench.evaluation.runner import Evaluation, evaluate
+    from tokenbench.evaluation.runner import Evaluation
     from tokenbench.evaluation.windows import Compute
-    from tokenbench.files import safe_name
     from tokenbench.metrics.conventions import find_convention
-    from tokenbench.registry import load_tokenizer
+    from tokenbench.registry import load_tokenizer, split_names
 
-    points = sweep.points(tokenizer) if sweep else [tokenizer]
+    names = sweep.points(tokenizer) if sweep else split_names(tokenizer)
     convention = find_convention(protocol)
     clips = open_dataset(dataset)
     if clips.note:
         click.echo(clips.note, err=True)
     clips = dataclasses.replace(clips, clips=clips.clips[:limit])
-    compute = Compute(open_device(device), getattr(torch, dtype))
+    device = device_of_rank(device)
+    worked_by = chosen_engine(engine, workers, address=address, device=device)
+    # On a cluster, this machine may lack what its nodes have.
+    compute = Compute(torch.device(device) if engine == "ray" else open_device(device), getattr(torch, dtype))
+    # Where others work, this process only describes what they load.
+    here = compute.device if worked_by is None else torch.device("cpu")
     measures = prepare(
         metrics,
-        compute.device,
+        here,
         given=networks,
         clips=Counter(clip.kind for clip in clips.clips),
         skip_unavailable=skip_unavailable,
     )
 
-    def evaluate_one(name: str) -> Result:
-        run = Evaluation(
-            tokenizer=load_tokenizer(name, weights=weights, device=compute.device, dtype=compute.dtype, **settings),
+    kept = open_store(store, store_limit)
+    if kept and convention.quantisation == "none":
+        click.echo(f"the protocol {protocol} scores frames that are not 8-bit, which no store keeps", err=True)
+
+    def open_run(name: str) -> Evaluation:
+        return Evaluation(
+            tokenizer=load_tokenizer(name, weights=weights, device=here, dtype=compute.dtype, **settings),
             dataset=clips,
             protocol=Protocol.of(convention, measures, frames=frames, window=window, storage=storage),
             compute=compute,
@@ -137,6 +164,7 @@ def command(
             measures=measures,
             tokens=tokens,
             save_reconstructions=save_reconstructions,
+            store=kept,
             inputs={
                 "tokenizer": name,
                 "weights": weights,
@@ -145,14 +173,5 @@ def command(
                 "tokens": tokens,
             },
         )
-        if out:
-            folder = out / safe_name(name) if sweep else out
-        else:
-            title = safe_name(f"{run.tokenizer.info.name}-{clips.name}")
-            folder = Path("runs", f"{title}-{run.fingerprint()[:8]}")
-        result = evaluate(run, folder)
-        print_result(result)
-        click.echo(f"written to {folder}")
-        return result
 
-    return run_points(points, evaluate_one) if sweep else (1 if evaluate_one(tokenizer)["failed"] else 0)
+    return run_all(names, open_run, out, engine=worked_by, shard=shard, is_family=sweep is not None)

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import math
+import re
 import tomllib
-from typing import Any
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from tokenbench.engine.shard import Shard
+    from tokenbench.store import Store
 
 DTYPES = ("float32", "bfloat16", "float16")
 
@@ -34,7 +41,7 @@ def _literal(text: str) -> Any:
     """What TOML makes of a value; the text itself where that is no value, or none that JSON can hold."""
     try:
         table = tomllib.loads(f"value = {text}")
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         return text
     return table["value"] if table.keys() == {"value"} and _is_plain(table["value"]) else text
 
@@ -55,6 +62,14 @@ def _split_names(context: click.Context, parameter: click.Parameter, given: str)
     return names
 
 
+def optional_names(context: click.Context, parameter: click.Parameter, given: str | None) -> tuple[str, ...]:
+    """Names with commas between them; none where the option is not given."""
+    names = tuple(name.strip() for name in (given or "").split(",") if name.strip())
+    if given is not None and not names:
+        raise click.BadParameter("names nothing")
+    return names
+
+
 def _parse_networks(context: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
     """NAME=PATH texts as a dictionary."""
     networks: dict[str, str] = {}
@@ -64,6 +79,24 @@ def _parse_networks(context: click.Context, parameter: click.Parameter, given: t
             raise click.BadParameter(f"{text!r} is not NAME=PATH")
         networks[name] = path
     return networks
+
+
+def _parse_shard(context: click.Context, parameter: click.Parameter, given: str | None) -> Shard | None:
+    """I/N; of a rank of torchrun that names none, its own."""
+    from tokenbench.engine.shard import launched_shard, parse_shard
+
+    return launched_shard() if given is None else parse_shard(given)
+
+
+def parse_size(context: click.Context, parameter: click.Parameter, given: str | None) -> int | None:
+    """`50GB` as bytes."""
+    if given is None:
+        return None
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?", given.strip().lower())
+    if not match:
+        raise click.BadParameter(f"{given!r} is no size; give one as 500MB, 50GB or 2TB")
+    number, power, is_binary = match.groups()
+    return int(float(number) * (1024 if is_binary else 1000) ** " kmgt".index(power or " "))
 
 
 metrics_option = click.option(
@@ -113,3 +146,64 @@ window_option = click.option(
     metavar="N",
     help="Cut clips into independent windows of N frames, even where the tokenizer streams.",
 )
+
+shard_option = click.option(
+    "--shard",
+    metavar="I/N",
+    callback=_parse_shard,
+    help="Only part I of N; 'tokenbench merge OUT' puts the parts together. Under torchrun, the rank's by itself.",
+)
+
+workers_option = click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Processes that share the clips and the cores; with --device cuda they take the GPUs in turn.",
+)
+
+_engine_option = click.option(
+    "--engine",
+    type=click.Choice(("local", "ray")),
+    default="local",
+    show_default=True,
+    help="Where workers run: on this machine, or on a Ray cluster.",
+)
+
+_address_option = click.option(
+    "--address",
+    metavar="HOST:PORT",
+    help="Of a running Ray cluster, or auto; without it, Ray starts one on this machine.",
+)
+
+
+store_option = click.option(
+    "--store",
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar="TOKENBENCH_STORE",
+    metavar="FOLDER",
+    help="Keep results of all stages in FOLDER and take from there what is known; also TOKENBENCH_STORE.",
+)
+
+store_limit_option = click.option(
+    "--store-limit",
+    envvar="TOKENBENCH_STORE_LIMIT",
+    metavar="SIZE",
+    callback=parse_size,
+    help="What the store may take, as 50GB; what was used longest ago is removed.",
+)
+
+
+def open_store(folder: Path | None, limit: int | None) -> Store | None:
+    """The store that two options name; None where they name none."""
+    from tokenbench.store import Store
+
+    if folder is None:
+        return None
+    return Store(folder.absolute(), limit)
+
+
+def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--engine` and `--address`, as `tokenbench.engine.chosen_engine` takes them."""
+    return _engine_option(_address_option(command))

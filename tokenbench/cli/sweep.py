@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import click
 
-from tokenbench.cli.show import print_curve
-from tokenbench.errors import OutputError, Problems, TokenBenchError
-
-if TYPE_CHECKING:
-    from tokenbench.evaluation.result import Result
+from tokenbench.errors import TokenBenchError
 
 _VALUE = re.compile(r"[A-Za-z0-9.]+", re.ASCII)
 
@@ -42,39 +36,6 @@ class Sweep:
         if twice := [name for name in names if names.count(name) > 1]:
             raise TokenBenchError(f"--sweep names {twice[0]} twice")
         return names
-
-
-def run_points(points: Sequence[str], evaluate: Callable[[str], Result]) -> int:
-    """Evaluate one point after the other and print the curve; a point that fails does not stop the others.
-
-    Args:
-        points: names of tokenizers.
-        evaluate: makes the run of one.
-
-    Returns:
-        The exit code: 1 where a clip or a point failed.
-
-    Raises:
-        OutputError: results cannot be written.
-        Problems: no point could be evaluated.
-    """
-    results: list[Result] = []
-    failures: list[str] = []
-    for number, point in enumerate(points, 1):
-        click.echo(f"{point} ({number} of {len(points)})", err=True)
-        try:
-            results.append(evaluate(point))
-        except OutputError:
-            raise
-        except TokenBenchError as error:
-            failures.append(f"{point}: {error}")
-    if not results:
-        raise Problems(failures)
-    click.echo()
-    print_curve(results)
-    for failure in failures:
-        click.echo(f"failed: {failure}", err=True)
-    return 1 if failures or any(result["failed"] for result in results) else 0
 
 
 def _parse_sweep(context: click.Context, parameter: click.Parameter, given: str | None) -> Sweep | None:

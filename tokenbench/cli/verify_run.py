@@ -24,7 +24,9 @@ EXIT_NOT_HELD = 1
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the random sample of clips.")
 @click.option("--device", help="Torch device; by default the run's.")
 @click.option(
-    "--tokenizer", metavar="NAME", help="Where path/to/file.py:ClassName is now; by default as the run names it."
+    "--tokenizer",
+    metavar="NAME",
+    help="Where path/to/file.py:ClassName is now; such names, and jit: ones, are run only if they stand here.",
 )
 @click.option("--weights", metavar="PATH", help="Where the weights are now; by default as the run names them.")
 @click.option(
@@ -50,7 +52,15 @@ def command(
     from tokenbench.verification.claim import read_claim
     from tokenbench.verification.verify import verify_run
 
-    claim = read_claim(run, device=device, tokenizer=tokenizer, weights=weights, dataset=dataset, networks=networks)
+    claim = read_claim(
+        run,
+        typed=[tokenizer] if tokenizer else [],
+        device=device,
+        tokenizer=tokenizer,
+        weights=weights,
+        dataset=dataset,
+        networks=networks,
+    )
     verification = verify_run(claim, clips, seed)
     _print(verification)
     return 0 if verification.holds else EXIT_NOT_HELD

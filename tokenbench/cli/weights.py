@@ -33,7 +33,7 @@ def list_weights(as_json: bool) -> None:
     from tokenbench.networks import NETWORKS
     from tokenbench.registry import registered
 
-    entries = [_entry(card) for card in registered().values() if _has_weights(card)]
+    entries = [_entry(card) for card in registered().values() if card.has_weights]
     entries += [_network_entry(card) for card in NETWORKS.values()]
     if as_json:
         click.echo(json.dumps(entries, indent=2))
@@ -51,11 +51,11 @@ def fetch(name: str) -> None:
     from tokenbench.weights import locate
 
     if name in NETWORKS:
-        network = find_network(name)
+        network = find_network(name, asked=True)
         _print_files({network.path: network.sha256})
         return
     card = _card(name)
-    files = locate(name, None, card.hub, file_sets=_file_sets(card), hint=_where(card))
+    files = locate(name, None, card.hub, file_sets=card.file_sets, hint=card.where_to_get)
     _print_files({path: files.digests[path.name] for path in files.paths})
 
 
@@ -71,7 +71,7 @@ def verify(name: str, weights: str | None) -> None:
         _verify_network(name, weights)
         return
     card = _card(name)
-    files = locate(name, weights, card.hub, file_sets=_file_sets(card), hint=_where(card))
+    files = locate(name, weights, card.hub, file_sets=card.file_sets, hint=card.where_to_get)
     digests = files.digests
     card.load(weights=weights)
     _print_files({path: digests[path.name] for path in files.paths})
@@ -96,8 +96,8 @@ def import_weights(name: str, source: tuple[str, ...], force: bool) -> None:
         folder = _import_network(name, source, force)
     else:
         card = _card(name)
-        sets = _file_sets(card)
-        files = sources(name, source, card.hub, sets, hint=_where(card))
+        sets = card.file_sets
+        files = sources(name, source, card.hub, sets, hint=card.where_to_get)
         folder = install(name, files, sets, check=lambda place: card.load(weights=str(place)), force=force)
     click.echo(f"imported into {folder}")
 
@@ -152,7 +152,7 @@ def _card(name: str) -> Card:
     if name not in registered():
         _refuse_near_network(name)
     card = find_card(name)
-    if not _has_weights(card):
+    if not card.has_weights:
         has = "comes with its weights" if card.info.weights == IN_PACKAGE else "has no weights"
         raise TokenBenchError(f"{name} {has}; 'tokenbench weights list' shows those that must be fetched")
     return card
@@ -166,27 +166,14 @@ def _refuse_near_network(name: str) -> None:
         find_card(name)
 
 
-def _has_weights(card: Card) -> bool:
-    """Whether there is something to fetch or import."""
-    return card.hub is not None or card.info.weights not in ("none", IN_PACKAGE)
-
-
-def _file_sets(card: Card) -> tuple[tuple[str, ...], ...]:
-    return card.hub.file_sets if card.hub is not None else ()
-
-
-def _where(card: Card) -> str:
-    return f"get them from {card.info.weights} and accept their license ({card.info.license})"
-
-
 def _entry(card: Card) -> dict[str, Any]:
     from tokenbench.weights.stored import stored_weights
 
-    stored = stored_weights(card.info.name, card.hub, _file_sets(card))
+    stored = stored_weights(card.info.name, card.hub, card.file_sets)
     return {
         "name": card.info.name,
         "kind": "tokenizer",
-        "files": [list(names) for names in _file_sets(card)],
+        "files": [list(names) for names in card.file_sets],
         "state": stored.state,
         "paths": [str(path) for path in stored.paths],
         "bytes": stored.bytes,

@@ -45,6 +45,30 @@ class Attachments:
                 raise cannot_write(path, error) from error
         return {name: len(data) for name, data in parts.items()}
 
+    def read(self, name: str, start: int, length: int) -> bytes:
+        """The bytes of one clip.
+
+        Args:
+            name: kind of attachment.
+            start: sum of the lengths of the clips before it.
+            length: of its own.
+
+        Raises:
+            TokenBenchError: the file has lost them, or cannot be read.
+        """
+        path = self.path(name)
+        try:
+            with path.open("rb") as file:
+                file.seek(start)
+                data = file.read(length)
+        except OSError as error:
+            raise TokenBenchError(f"{path}: cannot be read: {error.strerror}; check the file") from error
+        if len(data) < length:
+            raise TokenBenchError(
+                f"{path}: damaged, it has lost {length - len(data)} bytes; delete that run and start again"
+            )
+        return data
+
     def cut(self, recorded: Iterable[Mapping[str, int]]) -> None:
         """Drop what follows the last recorded clip: its run was interrupted before the journal knew of it.
 

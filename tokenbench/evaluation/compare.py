@@ -5,54 +5,36 @@ No tokenizer runs here, and torch is not imported.
 
 from __future__ import annotations
 
-from contextlib import closing, nullcontext
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from tempfile import TemporaryDirectory
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory, gettempdir
 
 import tokenbench
-from tokenbench.datasets.folder import listing_sha256, media_files, media_kind
-from tokenbench.errors import ClipError, TokenBenchError
-from tokenbench.evaluation.aligned import aligned
-from tokenbench.evaluation.assemble import assemble, scored_records, write_run
+from tokenbench.datasets.folder import listing_sha256
+from tokenbench.engine import Engine, Prepare, Worker
+from tokenbench.engine.shard import Shard
 from tokenbench.evaluation.environment import environment
-from tokenbench.evaluation.journal import Journal, fingerprint
-from tokenbench.evaluation.loop import Say, score_all
+from tokenbench.evaluation.finish import finish
+from tokenbench.evaluation.folder import RunFolder
+from tokenbench.evaluation.heading import Heading
+from tokenbench.evaluation.journal import fingerprint
+from tokenbench.evaluation.loop import score_all
 from tokenbench.evaluation.measures import DEFAULT_MEASURES, Measures
-from tokenbench.evaluation.meters import ClipMeters, ScoredClip
+from tokenbench.evaluation.outcome import Outcomes, ScoreTask, attempt
+from tokenbench.evaluation.pairing import pair_files, score_pair
 from tokenbench.evaluation.protocol import Protocol
 from tokenbench.evaluation.record import ClipRecord
-from tokenbench.evaluation.result import Result
-from tokenbench.evaluation.stored_alike import stored_alike
-from tokenbench.media.clip import Clip, chunk_frames
-from tokenbench.media.prefetch import prefetch
+from tokenbench.evaluation.result import Failure, Result
+from tokenbench.evaluation.shards import ShardState, end_shard, known_elsewhere, shard_folder
+from tokenbench.files import cannot_write
 from tokenbench.metrics.conventions import CONVENTIONS, Convention
-from tokenbench.metrics.traits import ClipTraits
-
-# Reference and reconstruction, by the reference's name.
-Pairs = dict[str, tuple[Path, Path]]
-Pair = tuple[str, Path, Path]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """A result, and the clips that it stands on."""
-
-    result: Result
-    records: list[ClipRecord]
-
-
-def compare(
-    reference: Path,
-    reconstruction: Path,
-    *,
-    frames: int | None = None,
-    measures: Measures = DEFAULT_MEASURES,
-    convention: Convention = CONVENTIONS["paper"],
-    run: Path | None = None,
-    device: str = "cpu",
-) -> Comparison:
-    """Measure every pair of files.
+    """What is compared, and how.
 
     Args:
         reference: a folder of videos or images, or one file.
@@ -60,123 +42,128 @@ def compare(
         frames: only the first so many of each pair.
         measures: what is measured.
         convention: of PSNR and SSIM.
+        device: that the networks of the measures are on.
+    """
+
+    reference: Path
+    reconstruction: Path
+    frames: int | None = None
+    measures: Measures = DEFAULT_MEASURES
+    convention: Convention = CONVENTIONS["paper"]
+    device: str = "cpu"
+
+    @property
+    def protocol(self) -> Protocol:
+        """How pairs are scored."""
+        return Protocol.of(self.convention, self.measures, frames=self.frames)
+
+
+def compare(
+    comparison: Comparison, run: Path | None = None, engine: Engine | None = None
+) -> tuple[Result, list[ClipRecord]]:
+    """Measure every pair of files.
+
+    Args:
+        comparison: what is compared.
         run: a folder for what is done so far and for the result, as `evaluate` has it; what an interrupted comparison
             has finished there is not done again. None keeps nothing.
-        device: that the networks of the measures are on.
+        engine: where the work is done; None does it here.
+
+    Returns:
+        The result, and the records that it stands on.
 
     Raises:
         TokenBenchError: a folder is missing or empty, the names do not match, or `run` belongs to another comparison,
             is in use, or cannot be written.
     """
-    pairs = pair_files(reference, reconstruction)
-    protocol = Protocol.of(convention, measures, frames=frames)
-    with (
-        nullcontext(run) if run is not None else TemporaryDirectory(prefix="tokenbench-") as folder,
-        Journal(Path(folder), _fingerprint(pairs, protocol)) as journal,
-    ):
-
-        def score(pair: Pair, say: Say) -> ScoredClip:
-            return score_pair(*pair, protocol, measures)
-
-        named = {name: (name, *pair) for name, pair in pairs.items()}
-        failed = score_all(named, score, journal, name="compare")
-        records = scored_records(journal, pairs)
-        result = assemble(
-            journal,
-            list(pairs),
-            failed,
-            tokenizer={"name": "compare"},
-            dataset=reference.resolve().name,
-            manifest_sha256=listing_sha256({name: original for name, (original, _) in pairs.items()}),
-            protocol=protocol,
-            measures=measures,
-            samples=[],
-            environment=environment(device=device),
-        )
-        if run is not None:
-            write_run(run, result, records)
-    return Comparison(result, records)
+    if run is None:
+        try:
+            room = TemporaryDirectory(prefix="tokenbench-")
+        except OSError as error:
+            raise cannot_write(Path(gettempdir()), error) from error
+        with room as temporary:
+            return compare(comparison, Path(temporary), engine)
+    pairs, heading = _open(comparison)
+    with RunFolder(run, heading) as folder:
+        failed = _score(comparison, pairs, folder, engine)
+        return finish(folder, failed, environment(device=comparison.device)), folder.records()
 
 
-def _fingerprint(pairs: Pairs, protocol: Protocol) -> str:
-    """Of everything that decides the numbers; a file is known by its size and time."""
+def compare_shard(comparison: Comparison, run: Path, shard: Shard, engine: Engine | None = None) -> ShardState:
+    """Measure the pairs of one shard, for `merge` to put together with those of the others.
+
+    Args:
+        comparison: what is compared.
+        run: folder of the whole comparison, in which the shard's lies.
+        shard: which part of the pairs.
+        engine: where the work is done; None does it here.
+
+    Raises:
+        TokenBenchError: as `compare`.
+    """
+    pairs, heading = _open(comparison)
+    with RunFolder(shard_folder(run, shard), heading) as folder:
+        mine = {name: pairs[name] for name in shard.of(list(pairs))}
+        failed = _score(comparison, mine, folder, engine, known_elsewhere(run, heading, shard))
+        return end_shard(folder.path, shard, failed, environment(device=comparison.device))
+
+
+# The name of a pair, its reference and its reconstruction, by that name.
+_Named = dict[str, tuple[str, Path, Path]]
+
+
+def _open(comparison: Comparison) -> tuple[_Named, Heading]:
+    pairs = pair_files(comparison.reference, comparison.reconstruction)
     files = [
         [name, *([str(path), path.stat().st_size, path.stat().st_mtime_ns] for path in pair)]
         for name, pair in pairs.items()
     ]
-    return fingerprint({"tokenbench": tokenbench.__version__, "files": files, "protocol": protocol.as_dict()})
+    protocol = comparison.protocol
+    # Everything that decides the numbers; a file is known by its size and time.
+    decisive = {"tokenbench": tokenbench.__version__, "files": files, "protocol": protocol.as_dict()}
+    heading = Heading.of(
+        fingerprint(decisive),
+        protocol,
+        comparison.measures,
+        tokenizer={"name": "compare"},
+        dataset=comparison.reference.resolve().name,
+        manifest_sha256=listing_sha256({name: original for name, (original, _) in pairs.items()}),
+        clips=list(pairs),
+    )
+    return {name: (name, *pair) for name, pair in pairs.items()}, heading
 
 
-def pair_files(reference: Path, reconstruction: Path) -> Pairs:
-    """Files of two folders that have the same name, suffix aside; two files are one pair.
-
-    Raises:
-        TokenBenchError: a folder is missing or empty, or a name is in one folder only.
-    """
-    if reference.is_file() and reconstruction.is_file():
-        return {reference.name: (reference, reconstruction)}
-    originals, copies = _by_stem(reference), _by_stem(reconstruction)
-    if originals.keys() != copies.keys():
-        lonely = [
-            f"{folder} lacks {_some(names)}"
-            for folder, names in (
-                (reconstruction, originals.keys() - copies.keys()),
-                (reference, copies.keys() - originals.keys()),
-            )
-            if names
-        ]
-        raise TokenBenchError(
-            f"{reference} has {len(originals)} files and {reconstruction} {len(copies)}, and their names differ: "
-            f"{'; '.join(lonely)}; give each reconstruction the name of its reference"
-        )
-    return {originals[stem][0]: (originals[stem][1], copies[stem][1]) for stem in originals}
+def _score(
+    comparison: Comparison,
+    pairs: _Named,
+    folder: RunFolder,
+    engine: Engine | None,
+    known: Collection[str] = (),
+) -> list[Failure]:
+    """Measure what is not measured yet; the pairs that cannot be."""
+    return score_all(pairs, _preparation(comparison, engine), [folder], name="compare", engine=engine, known=[known])[0]
 
 
-def score_pair(
-    name: str, reference: Path, reconstruction: Path, protocol: Protocol, measures: Measures = DEFAULT_MEASURES
-) -> ScoredClip:
-    """Decode both files side by side and measure them, in memory that does not grow with their length.
-
-    Raises:
-        ClipError: a file cannot be read, or the two differ in size or length.
-    """
-    original = _clip(name, reference).probed()
-    copy = _clip(name, reconstruction).probed()
-    if (original.height, original.width) != (copy.height, copy.width):
-        raise ClipError(
-            f"{reference} is {original.width}x{original.height} and {reconstruction} is {copy.width}x{copy.height}; "
-            "a pair must have one size"
-        )
-    size = chunk_frames(original.height, original.width)
-    traits = ClipTraits()
-    with (
-        closing(prefetch(traits.watch(original.chunks(size, frames=protocol.frames)))) as left,
-        closing(prefetch(copy.chunks(size, frames=protocol.frames))) as right,
-        ClipMeters(measures, protocol, original) as meters,
-    ):
-        pairs = aligned(left, right, reference, reconstruction)
-        for pair in stored_alike(pairs, protocol.common_storage, original):
-            meters.update(*pair)
-        scored = meters.scored()
-    scored.record.traits.update(traits.values())
-    return scored
+def _preparation(comparison: Comparison, engine: Engine | None) -> Prepare:
+    if engine is None or not engine.elsewhere:
+        return partial(_prepare, comparison.protocol, comparison.measures)
+    return partial(_prepare_elsewhere, comparison.protocol, comparison.measures.unloaded(), comparison.device)
 
 
-def _by_stem(folder: Path) -> dict[str, tuple[str, Path]]:
-    """Name and path by the name without suffix."""
-    files: dict[str, tuple[str, Path]] = {}
-    for name, path in media_files(folder).items():
-        stem = str(PurePosixPath(name).with_suffix(""))
-        if stem in files:
-            raise TokenBenchError(f"{folder}: {files[stem][0]} and {name} differ in their suffix alone; remove one")
-        files[stem] = (name, path)
-    return files
+def _prepare_elsewhere(
+    protocol: Protocol, measures: Measures, device: str, worker: Worker
+) -> Callable[[ScoreTask], Outcomes]:
+    """In another process: networks are loaded there."""
+    if measures.files:
+        from tokenbench.evaluation.device import device_of_worker, open_device
+
+        measures = measures.loaded(device_of_worker(open_device(device), worker.number))
+    return _prepare(protocol, measures, worker)
 
 
-def _some(names: set[str]) -> str:
-    listed = sorted(names)
-    return ", ".join(listed[:3]) + (f" and {len(listed) - 3} more" if len(listed) > 3 else "")
+def _prepare(protocol: Protocol, measures: Measures, worker: Worker) -> Callable[[ScoreTask], Outcomes]:
+    def work(task: ScoreTask) -> Outcomes:
+        name, reference, reconstruction = task.item
+        return [attempt(lambda: score_pair(name, reference, reconstruction, protocol, measures))]
 
-
-def _clip(name: str, path: Path) -> Clip:
-    return Clip(id=name, domain=path.parent.name, path=path, kind=media_kind(path))
+    return work

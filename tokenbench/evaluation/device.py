@@ -21,3 +21,10 @@ def open_device(name: str) -> torch.device:
         raise TokenBenchError(f"device {name!r} cannot be used: {reason}; '--device cpu' always works") from error
     torch.backends.cudnn.allow_tf32 = False
     return device
+
+
+def device_of_worker(device: torch.device, number: int) -> torch.device:
+    """The device of one of several workers: where no GPU of several was named, they take turns."""
+    if device.type != "cuda" or device.index is not None:
+        return device
+    return torch.device("cuda", number % torch.cuda.device_count())

@@ -62,5 +62,6 @@ def _device_name(device: str) -> str:
     if device.startswith("cuda"):
         import torch
 
-        return torch.cuda.get_device_name(device)
+        # A cluster's nodes have GPUs that this machine may lack.
+        return torch.cuda.get_device_name(device) if torch.cuda.is_available() else ""
     return platform.processor() or platform.machine()

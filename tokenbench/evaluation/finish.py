@@ -1,14 +1,13 @@
-"""From a journal to a result: means, set metrics, and what they stand on."""
+"""From the folder of a run whose clips are scored to its result: means, set metrics, and what they stand on."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
-from tokenbench.evaluation.journal import Journal
-from tokenbench.evaluation.measures import Measures
-from tokenbench.evaluation.protocol import Protocol
+from tokenbench.errors import TokenBenchError
+from tokenbench.evaluation.attachments import Attachments
+from tokenbench.evaluation.folder import RunFolder
 from tokenbench.evaluation.record import ClipRecord
 from tokenbench.evaluation.result import (
     SCHEMA,
@@ -23,79 +22,86 @@ from tokenbench.evaluation.result import (
     write_frames,
     write_result,
 )
+from tokenbench.evaluation.samples import keep_samples
 from tokenbench.evaluation.sets import score_sets
+from tokenbench.evaluation.token_summary import summarise_tokens
+from tokenbench.metrics.frames import CHANNELS
+from tokenbench.metrics.phases import mean_phases, phases
 
 
-def scored_records(journal: Journal, names: Iterable[str]) -> list[ClipRecord]:
-    """Records of the clips that were scored, in the order of those names."""
-    return [journal.records[name] for name in names if name in journal.records]
-
-
-def journalled(journal: Journal, kind: str) -> list[ClipRecord]:
-    """Records of one kind of media, in the order in which their attachments lie."""
-    return [record for record in journal.records.values() if record.kind == kind]
-
-
-def assemble(
-    journal: Journal,
-    names: Sequence[str],
-    failed: list[Failure],
-    *,
-    tokenizer: dict[str, Any],
-    dataset: str,
-    manifest_sha256: str,
-    protocol: Protocol,
-    measures: Measures,
-    samples: list[dict[str, Any]],
-    environment: dict[str, Any],
-) -> Result:
-    """The result of a run that has ended.
+def assemble(folder: RunFolder, failed: list[Failure], environment: dict[str, Any]) -> Result:
+    """The result of a run that has ended; samples of other clips than those that it shows are removed.
 
     Args:
-        journal: of the run.
-        names: of all clips, in the data set's order.
+        folder: of the run.
         failed: clips that could not be scored.
-        tokenizer: section of the result.
-        dataset: its name.
-        manifest_sha256: of its manifest or listing.
-        protocol: how the clips were scored.
-        measures: what was measured.
-        samples: section of the result.
         environment: section of the result.
+
+    Raises:
+        OutputError: the folder cannot be written.
     """
-    records = scored_records(journal, names)
+    heading, journal, records = folder.heading, folder.journal, folder.records()
     result = Result(
         schema=SCHEMA,
-        tokenizer=tokenizer,
+        tokenizer=dict(heading.tokenizer),
         dataset=DatasetSection(
-            name=dataset,
-            protocol=protocol.label,
+            name=heading.dataset,
+            protocol=heading.label,
             clips=len(records),
             frames=sum(record.frames for record in records),
-            manifest_sha256=manifest_sha256,
+            manifest_sha256=heading.manifest_sha256,
         ),
-        protocol=protocol.as_dict(),
+        protocol=dict(heading.protocol),
         metrics=summaries(records),
         media=by_media(records),
-        unavailable=dict(measures.unavailable),
+        unavailable=dict(heading.unavailable),
         skipped=skipped_metrics(records),
         failed=failed,
-        samples=samples,
+        samples=keep_samples(folder.path, folder.samples, heading.numbers, records),
         environment=environment,
     )
-    numbers = {name: number for number, name in enumerate(names)}
     for kind in result["media"]:
-        sets = score_sets(measures, journalled(journal, kind), journal.attachments, numbers, kind)
+        of_kind = folder.journalled(kind)
+        sets = score_sets(heading, of_kind, journal.attachments, kind)
         add_sets(result, kind, sets.metrics, sets.unavailable)
+        _add_tokens(result, kind, of_kind, journal.attachments)
+        if profile := _phases(heading.tokenizer.get("compression"), of_kind):
+            result["media"][kind]["phases"] = profile
+    if result["tokenizer"].get("bits_per_pixel", 0) is None and "bits_per_pixel" in result["metrics"]:
+        result["tokenizer"]["bits_per_pixel"] = result["metrics"]["bits_per_pixel"]["value"]
     return result
 
 
-def write_run(folder: Path, result: Result, records: Sequence[ClipRecord]) -> None:
+def finish(folder: RunFolder, failed: list[Failure], environment: dict[str, Any]) -> Result:
     """Write `clips.csv`, `frames.csv` and, last, `result.json`; each whole or not at all.
 
     Raises:
         OutputError: the folder cannot be written, or the disk is full.
     """
-    write_clips(folder / "clips.csv", records)
-    write_frames(folder / "frames.csv", records)
-    write_result(folder / "result.json", result)
+    result, records = assemble(folder, failed, environment), folder.records()
+    write_clips(folder.path / "clips.csv", records)
+    write_frames(folder.path / "frames.csv", records)
+    write_result(folder.path / "result.json", result)
+    return result
+
+
+def _add_tokens(result: Result, kind: str, records: Sequence[ClipRecord], attachments: Attachments) -> None:
+    """Say what the tokens are like, or why that cannot be said."""
+    try:
+        tokens = summarise_tokens(records, attachments, kind)
+    except TokenBenchError as error:
+        result["unavailable"]["tokens"] = str(error)
+        return
+    if tokens is not None:
+        result["media"][kind]["tokens"] = tokens
+
+
+def _phases(compression: Sequence[int] | None, records: Sequence[ClipRecord]) -> dict[str, Any] | None:
+    """How quality goes over the frames that share a token; None where every frame has its own."""
+    stride = compression[0] if compression else 1
+    profiles = [
+        phases(record.squared_errors, stride, record.height * record.width * CHANNELS)
+        for record in records
+        if record.kind == "video" and record.squared_errors
+    ]
+    return mean_phases(profiles) if stride > 1 and profiles else None

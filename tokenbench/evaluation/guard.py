@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tokenbench.errors import ClipError, TokenBenchError
+from tokenbench.errors import OUT_OF_MEMORY, ClipError, TokenBenchError, is_out_of_memory
 from tokenbench.tokenizer import Tokenizer
 
 
@@ -25,6 +25,8 @@ def guarded(what: str, call: Any, *arguments: Any) -> Any:
     except TokenBenchError:
         raise
     except Exception as error:  # a stranger's code may raise anything; the other clips go on
+        if is_out_of_memory(error):
+            raise ClipError(f"{what}: {OUT_OF_MEMORY}") from error
         lines = str(error).strip().splitlines()
         raise ClipError(f"{what} raised {type(error).__name__}: {lines[0] if lines else 'no message'}") from error
 

@@ -16,11 +16,25 @@ from tokenbench.errors import TokenBenchError
 from tokenbench.evaluation.attachments import Attachments
 from tokenbench.evaluation.record import ClipRecord
 from tokenbench.files import cannot_write
+from tokenbench.sealed import seal, unseal
+
+_NAME = "journal.jsonl"
 
 
 def fingerprint(configuration: dict[str, Any]) -> str:
     """Digest of everything that decides a run's numbers."""
     return hashlib.sha256(json.dumps(configuration, sort_keys=True).encode()).hexdigest()
+
+
+def read_journal(folder: Path, digest: str) -> dict[str, ClipRecord]:
+    """What the journal in a folder holds so far, without locking it: its run may be at work.
+
+    Raises:
+        TokenBenchError: it belongs to another run, or is damaged.
+    """
+    path = folder / _NAME
+    content = _whole_lines(path)
+    return _parsed(path, content, digest) if content else {}
 
 
 class Journal:
@@ -34,7 +48,7 @@ class Journal:
     """
 
     def __init__(self, out: Path, digest: str) -> None:
-        self._path = out / "journal.jsonl"
+        self._path = out / _NAME
         self.attachments = Attachments(out / "attached")
         try:
             out.mkdir(parents=True, exist_ok=True)
@@ -70,37 +84,54 @@ class Journal:
         self.close()
 
     def _resume(self, digest: str) -> dict[str, ClipRecord]:
-        lines = self._whole_lines()
-        if not lines:
+        content = _whole_lines(self._path)
+        if not content:
+            self._cut(0)
             self._append({"fingerprint": digest})
             return {}
-        if lines[0].get("fingerprint") != digest:
-            raise TokenBenchError(
-                f"{self._path.parent}: holds a run with other settings; choose another --out, or delete that folder"
-            )
-        return {line["clip"]: ClipRecord(**line) for line in lines[1:]}
+        records = _parsed(self._path, content, digest)
+        self._cut(len(content))
+        return records
 
-    def _whole_lines(self) -> list[dict[str, Any]]:
-        """Complete lines; the file is cut back to them."""
-        if not self._path.exists():
-            return []
-        content = self._path.read_bytes()
-        whole = content[: content.rfind(b"\n") + 1]
+    def _cut(self, length: int) -> None:
+        """Drop what follows the last complete line."""
         try:
-            lines = [json.loads(line) for line in whole.splitlines()]
-            if len(whole) < len(content):
-                os.truncate(self._path, len(whole))
-        except json.JSONDecodeError as error:
-            raise TokenBenchError(f"{self._path}: damaged ({error}); delete that folder and start again") from error
+            if self._path.exists() and self._path.stat().st_size > length:
+                os.truncate(self._path, length)
         except OSError as error:
             raise cannot_write(self._path, error) from error
-        return lines
 
     def _append(self, entry: dict[str, Any]) -> None:
         try:
             with self._path.open("ab") as file:
-                file.write(json.dumps(entry).encode() + b"\n")
+                file.write(seal(entry).encode() + b"\n")
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
             raise cannot_write(self._path, error) from error
+
+
+def _whole_lines(path: Path) -> bytes:
+    """Of a journal, without what a crash has cut."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return b""
+    except OSError as error:
+        raise TokenBenchError(f"{path}: cannot be read: {error.strerror}; check the file") from error
+    return content[: content.rfind(b"\n") + 1]
+
+
+def _parsed(path: Path, content: bytes, digest: str) -> dict[str, ClipRecord]:
+    """The records of a journal whose header is that of the run."""
+    try:
+        header, *lines = map(unseal, content.splitlines())
+        known = header.get("fingerprint")
+        records = {line["clip"]: ClipRecord(**line) for line in lines} if known == digest else {}
+    except (ValueError, TypeError, KeyError) as error:
+        raise TokenBenchError(f"{path}: damaged ({error}); delete that folder and start again") from error
+    if known != digest:
+        raise TokenBenchError(
+            f"{path.parent}: holds a run with other settings; choose another --out, or delete that folder"
+        )
+    return records

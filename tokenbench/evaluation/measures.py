@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from tokenbench.errors import Problems, TokenBenchError
-from tokenbench.metrics.catalog import DEFAULT, MetricInfo, choose
+from tokenbench.metrics.catalog import DEFAULT, MetricInfo, choose, set_networks
 from tokenbench.networks import NetworkFile, find_card, find_network
 
 if TYPE_CHECKING:
@@ -47,11 +47,15 @@ class Measures:
 
     def set_networks(self, kind: str) -> dict[str, list[MetricInfo]]:
         """The networks whose features make up sets of that kind of media, and the set metrics that use them."""
-        found: dict[str, list[MetricInfo]] = {}
-        for metric in self.metrics:
-            if metric.over == "set" and metric.network and metric.media in ("any", kind):
-                found.setdefault(metric.network, []).append(metric)
-        return found
+        return set_networks(self.metrics, kind)
+
+    def unloaded(self) -> Measures:
+        """The same without what is loaded, so that it can go to another process."""
+        return replace(self, networks={})
+
+    def loaded(self, device: torch.device | str) -> Measures:
+        """The same with its networks on a device."""
+        return replace(self, networks=_loaded(self.files, device))
 
 
 DEFAULT_MEASURES = Measures()
@@ -90,7 +94,7 @@ def prepare(
         except TokenBenchError as error:
             missing[name] = str(error)
     unavailable = {metric.name: missing[metric.network] for metric in chosen if metric.network in missing}
-    unavailable |= {metric.name: reason for metric in chosen if (reason := _too_few(metric, clips))}
+    unavailable |= {metric.name: reason for metric in chosen if (reason := too_few(metric, clips))}
     if "vmaf" in names and (reason := _no_vmaf()):
         unavailable["vmaf"] = reason
     if unavailable and not skip_unavailable:
@@ -101,7 +105,7 @@ def prepare(
     return Measures(metrics=metrics, unavailable=unavailable, files=files, networks=_loaded(files, device))
 
 
-def _too_few(metric: MetricInfo, clips: Mapping[str, int] | None) -> str:
+def too_few(metric: MetricInfo, clips: Mapping[str, int] | None) -> str:
     """Why a data set has no value of a metric; nothing where it has one."""
     if clips is None or metric.media == "any":
         return ""

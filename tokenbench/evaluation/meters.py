@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 from typing import Protocol as Interface
 
 from tokenbench.errors import ClipError, NotApplicable
 from tokenbench.evaluation.measures import Measures
 from tokenbench.evaluation.protocol import Protocol
 from tokenbench.evaluation.record import ClipRecord
+from tokenbench.evaluation.samples import Sample
 from tokenbench.media.clip import Clip
 from tokenbench.metrics import PixelScores
 from tokenbench.metrics.catalog import MetricInfo
 from tokenbench.metrics.convention_scores import ConventionScores
 from tokenbench.metrics.frames import CHANNELS
 from tokenbench.metrics.psnr_modes import Uint8WrapScores, psnr_frame
+
+if TYPE_CHECKING:
+    from tokenbench.metrics.feature_meters import SharedFeatures, Side
+
+# Of the metrics' code: values of another version are not those that it gives.
+METRICS_VERSION = 1
+
+# Where a clip's values come from: nothing was done; its reconstruction was there; it was made.
+Origin = Literal["known", "kept", "made"]
 
 # These come out of one meter.
 _PIXEL_METRICS = ("psnr", "ssim", "psnr-frame")
@@ -50,10 +60,19 @@ class FeatureMeter(Interface):
 
 @dataclass(frozen=True)
 class ScoredClip:
-    """A clip's record, and what is too large for it, by kind."""
+    """What came of a clip.
+
+    Args:
+        record: of it.
+        attached: what is too large for the record, by kind.
+        sample: one of its frames.
+        origin: where its values come from.
+    """
 
     record: ClipRecord
     attached: dict[str, bytes]
+    sample: Sample | None = None
+    origin: Origin = "made"
 
 
 class PixelMeter:
@@ -84,9 +103,16 @@ class ClipMeters:
         measures: what is measured.
         protocol: by which definitions.
         clip: with its size and rate known.
+        references: features of the reference, by network, where others need them too.
     """
 
-    def __init__(self, measures: Measures, protocol: Protocol, clip: Clip) -> None:
+    def __init__(
+        self,
+        measures: Measures,
+        protocol: Protocol,
+        clip: Clip,
+        references: Mapping[str, SharedFeatures] | None = None,
+    ) -> None:
         self._clip = clip
         self._frames = 0
         self._skipped: dict[str, str] = {}
@@ -101,7 +127,7 @@ class ClipMeters:
                 with self._skipping(metric.name):
                     self._meters[metric.name] = _open_meter(metric, measures, clip)
         for network in measures.set_networks(clip.kind):
-            self._features[network] = _open_features(network, measures)
+            self._features[network] = _open_features(network, measures, (references or {}).get(network))
 
     def update(self, reference: Any, reconstruction: Any) -> None:
         """The next frames, T x H x W x 3 each."""
@@ -191,7 +217,14 @@ def _open_meter(metric: MetricInfo, measures: Measures, clip: Clip) -> Meter:
     raise KeyError(metric.name)
 
 
-def _open_features(network: str, measures: Measures) -> FeatureMeter:
+def _open_features(network: str, measures: Measures, reference: SharedFeatures | None) -> FeatureMeter:
+    from tokenbench.metrics.feature_meters import PairedFeatures, SharedFeatures
+
+    return PairedFeatures(reference or SharedFeatures(open_side(network, measures)), open_side(network, measures))
+
+
+def open_side(network: str, measures: Measures) -> Side:
+    """What makes features of one side of a clip, with one of the measures' networks."""
     from tokenbench.metrics.feature_meters import ClipFeatures, FrameFeatures
 
     loaded = measures.networks[network]

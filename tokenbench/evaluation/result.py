@@ -153,7 +153,7 @@ def skipped_metrics(records: Iterable[ClipRecord]) -> list[Skipped]:
     return [
         Skipped(clip=record.clip, metric=metric, reason=reason)
         for record in records
-        for metric, reason in record.skipped.items()
+        for metric, reason in sorted(record.skipped.items())
     ]
 
 

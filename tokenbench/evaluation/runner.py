@@ -1,41 +1,40 @@
-"""Evaluate a tokenizer on a data set, clip by clip, into a folder of results."""
+"""Evaluate tokenizers on a data set, clip by clip, into folders of results."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import tokenbench
 from tokenbench.datasets.dataset import Dataset
-from tokenbench.errors import TokenBenchError
-from tokenbench.evaluation.assemble import assemble, journalled, scored_records, write_run
-from tokenbench.evaluation.attachments import Attachments
+from tokenbench.engine import Engine, Prepare
+from tokenbench.engine.shard import Shard
+from tokenbench.errors import OutputError, TokenBenchError
 from tokenbench.evaluation.environment import environment
+from tokenbench.evaluation.finish import finish
+from tokenbench.evaluation.folder import RECONSTRUCTIONS, RunFolder
 from tokenbench.evaluation.guard import provenance_of
-from tokenbench.evaluation.journal import Journal, fingerprint
-from tokenbench.evaluation.loop import Say, score_all
+from tokenbench.evaluation.heading import Heading
+from tokenbench.evaluation.identity import deciding, made_by
+from tokenbench.evaluation.journal import fingerprint
+from tokenbench.evaluation.known import Known
+from tokenbench.evaluation.loop import score_all
 from tokenbench.evaluation.measures import DEFAULT_MEASURES, Measures
-from tokenbench.evaluation.meters import ScoredClip
 from tokenbench.evaluation.protocol import Protocol
-from tokenbench.evaluation.reconstructions import ReconstructionWriter, refuse_equal_names
-from tokenbench.evaluation.record import ClipRecord
-from tokenbench.evaluation.result import Result
-from tokenbench.evaluation.samples import SampleFrame, keep_samples, thin_samples
-from tokenbench.evaluation.score import Observer, score_clip
+from tokenbench.evaluation.reconstructions import refuse_equal_names
+from tokenbench.evaluation.result import Failure, Result
+from tokenbench.evaluation.shards import ShardState, end_shard, known_elsewhere, shard_folder
 from tokenbench.evaluation.streams import refuse_float_frames, streams_itself, window_used
-from tokenbench.evaluation.token_meter import TokenWork, summarise_tokens
+from tokenbench.evaluation.token_meter import TokenWork
 from tokenbench.evaluation.windows import Compute
+from tokenbench.evaluation.work import Conditions, Opening, Scoring, prepare_openings, prepare_scorings
 from tokenbench.media.clip import Clip
-from tokenbench.metrics.frames import CHANNELS
-from tokenbench.metrics.phases import mean_phases, phases
-from tokenbench.progress import FrameCounter
+from tokenbench.store import Store
 from tokenbench.tokenizer import Tokenizer
-
-SAMPLES = "samples"
-RECONSTRUCTIONS = "reconstructions"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +42,7 @@ class Evaluation:
     """A run: everything that it depends on.
 
     Args:
-        tokenizer: loaded, on `compute.device`.
+        tokenizer: loaded, on `compute.device`; on any device where an engine works elsewhere.
         dataset: the clips to score.
         protocol: how they are scored.
         compute: device and dtype.
@@ -51,8 +50,10 @@ class Evaluation:
         measures: what is measured.
         tokens: what is made of the tokens, where they can be seen.
         save_reconstructions: keep every reconstruction in the run's folder, losslessly.
-        inputs: what the user named (tokenizer, weights, data set, ...), so that the run can be repeated; decides
-            nothing itself.
+        inputs: what the user named (tokenizer, weights, data set, ...), so that the run can be repeated, and so that
+            other processes can load the same tokenizer; decides no number itself.
+        store: of results, by what decides them; None for none.
+        earlier: folder of a run over the same clips by the same tokenizer, whose values are taken over.
     """
 
     tokenizer: Tokenizer
@@ -64,6 +65,8 @@ class Evaluation:
     tokens: TokenWork = "count"
     save_reconstructions: bool = False
     inputs: Mapping[str, Any] = field(default_factory=dict)
+    store: Store | None = None
+    earlier: Path | None = None
 
     def fingerprint(self) -> str:
         """Digest of what decides the numbers."""
@@ -79,16 +82,138 @@ class Evaluation:
             }
         )
 
+    def heading(self) -> Heading:
+        """What is known before the first clip."""
+        return Heading.of(
+            self.fingerprint(),
+            self.protocol,
+            self.measures,
+            tokenizer=describe_tokenizer(self),
+            dataset=self.dataset.name,
+            manifest_sha256=self.dataset.manifest_sha256,
+            clips=[clip.id for clip in self.dataset.clips],
+        )
 
-def evaluate(run: Evaluation, out: Path) -> Result:
+    def environment(self) -> dict[str, Any]:
+        """Section of the result."""
+        return environment(
+            device=str(self.compute.device),
+            dtype=str(self.compute.dtype).removeprefix("torch."),
+            inputs=self.inputs,
+        )
+
+
+def evaluate(run: Evaluation, out: Path, engine: Engine | None = None) -> Result:
     """Score every clip and write `result.json`, `clips.csv` and `frames.csv` to `out`.
 
     A clip that fails is listed, and the others go on. What an interrupted run has finished is not done again.
+
+    Args:
+        run: what is evaluated.
+        out: its folder.
+        engine: where the work is done; None does it here.
 
     Raises:
         TokenBenchError: `out` belongs to another run, is in use, or cannot be written; the protocol does not apply to
             the tokenizer.
     """
+    (result,) = evaluate_together([(run, out)], engine)
+    if isinstance(result, TokenBenchError):
+        raise result
+    return result
+
+
+def evaluate_together(
+    runs: Sequence[tuple[Evaluation, Path]], engine: Engine | None = None
+) -> list[Result | TokenBenchError]:
+    """Evaluate several tokenizers in one pass over the clips, each of which is decoded once.
+
+    Args:
+        runs: with their folders; they share data set, protocol, measures and device.
+        engine: where the work is done; None does it here.
+
+    Returns:
+        For each run its result, or why it was refused.
+
+    Raises:
+        OutputError: results cannot be written.
+    """
+    with ExitStack() as stack:
+        opened = [_attempt(stack, run, out) for run, out in runs]
+        failed = iter(_score(runs, opened, runs[0][0].dataset.clips, engine) if runs else [])
+        return [
+            opening if isinstance(opening, TokenBenchError) else finish(opening, next(failed), run.environment())
+            for (run, _), opening in zip(runs, opened, strict=True)
+        ]
+
+
+def evaluate_shard(
+    runs: Sequence[tuple[Evaluation, Path]], shard: Shard, engine: Engine | None = None
+) -> list[ShardState | TokenBenchError]:
+    """Score the clips of one shard, for `merge` to put together with those of the others.
+
+    Clips that other shards in the run's folder have scored already are not scored again, whatever their count was.
+
+    Args:
+        runs: with the folders of the whole runs; this shard's lies in each of them.
+        shard: which part of the clips.
+        engine: where the work is done; None does it here.
+
+    Returns:
+        For each run what came of the shard, or why the run was refused.
+
+    Raises:
+        OutputError: results cannot be written.
+    """
+    with ExitStack() as stack:
+        opened = [_attempt(stack, run, out, shard) for run, out in runs]
+        failed = iter(_score(runs, opened, shard.of(runs[0][0].dataset.clips), engine, shard) if runs else [])
+        return [
+            opening
+            if isinstance(opening, TokenBenchError)
+            else end_shard(opening.path, shard, next(failed), run.environment())
+            for (run, _), opening in zip(runs, opened, strict=True)
+        ]
+
+
+# The folder of a run, or why the run was refused.
+_Opened = RunFolder | TokenBenchError
+
+
+def _attempt(stack: ExitStack, run: Evaluation, out: Path, shard: Shard | None = None) -> _Opened:
+    try:
+        return stack.enter_context(_open(run, shard_folder(out, shard) if shard else out))
+    except OutputError:
+        raise
+    except TokenBenchError as error:
+        return error
+
+
+def _score(
+    runs: Sequence[tuple[Evaluation, Path]],
+    opened: Sequence[_Opened],
+    clips: Sequence[Clip],
+    engine: Engine | None,
+    shard: Shard | None = None,
+) -> list[list[Failure]]:
+    """Score clips for the runs that were opened; for each of these, the clips that failed."""
+    going = [
+        (run, out, folder) for (run, out), folder in zip(runs, opened, strict=True) if isinstance(folder, RunFolder)
+    ]
+    if not going:
+        return []
+    names = ", ".join(run.tokenizer.info.name for run, _, _ in going)
+    return score_all(
+        {clip.id: clip for clip in clips},
+        _prepare([(run, out) for run, out, _ in going], engine),
+        [folder for _, _, folder in going],
+        name=f"{names} {shard}" if shard else names,
+        engine=engine,
+        known=[known_elsewhere(out, folder.heading, shard) if shard else () for _, out, folder in going],
+    )
+
+
+def _open(run: Evaluation, folder: Path) -> RunFolder:
     if run.save_reconstructions:
         refuse_equal_names(run.dataset.clips)
     refuse_float_frames(
@@ -97,78 +222,47 @@ def evaluate(run: Evaluation, out: Path) -> Result:
         window=run.protocol.window,
         storage=run.protocol.storage,
     )
-    numbers = {clip.id: number for number, clip in enumerate(run.dataset.clips)}
-    with Journal(out, run.fingerprint()) as journal:
-
-        def score(clip: Clip, say: Say) -> ScoredClip:
-            thin_samples(out / SAMPLES, numbers, journal.records.values())
-            return _score_one(run, clip, numbers[clip.id], out, say)
-
-        clips = {clip.id: clip for clip in run.dataset.clips}
-        failed = score_all(clips, score, journal, name=run.tokenizer.info.name)
-        records = scored_records(journal, clips)
-        result = assemble(
-            journal,
-            list(clips),
-            failed,
-            tokenizer=describe_tokenizer(run),
-            dataset=run.dataset.name,
-            manifest_sha256=run.dataset.manifest_sha256,
-            protocol=run.protocol,
-            measures=run.measures,
-            samples=keep_samples(out, out / SAMPLES, numbers, records),
-            environment=environment(
-                device=str(run.compute.device),
-                dtype=str(run.compute.dtype).removeprefix("torch."),
-                inputs=run.inputs,
-            ),
-        )
-        if result["tokenizer"]["bits_per_pixel"] is None and "bits_per_pixel" in result["metrics"]:
-            result["tokenizer"]["bits_per_pixel"] = result["metrics"]["bits_per_pixel"]["value"]
-        for kind, section in result["media"].items():
-            of_kind = journalled(journal, kind)
-            _add_tokens(result, kind, of_kind, journal.attachments)
-            if profile := _phases(run, of_kind):
-                section["phases"] = profile
-        write_run(out, result, records)
-    return result
+    return RunFolder(folder, run.heading())
 
 
-def _score_one(run: Evaluation, clip: Clip, number: int, out: Path, say: Say) -> ScoredClip:
-    probed = clip.probed()
-    frames = min(probed.frames, run.protocol.frames or probed.frames)
-    sample = SampleFrame(frames // 2)
-    with ExitStack() as stack:
-        observers: list[Observer] = [sample, FrameCounter(clip.id, frames, say)]
-        if run.save_reconstructions:
-            observers.append(stack.enter_context(ReconstructionWriter(out / RECONSTRUCTIONS, probed)))
-        scored = score_clip(
-            probed, run.tokenizer, run.protocol, run.compute, observers, measures=run.measures, tokens=run.tokens
-        )
-    sample.write(out / SAMPLES, number)
-    return scored
+def _prepare(runs: Sequence[tuple[Evaluation, Path]], engine: Engine | None) -> Prepare:
+    if engine is None or not engine.elsewhere:
+        return partial(prepare_scorings, [Scoring(run.tokenizer, _conditions(run, out)) for run, out in runs])
+    return partial(prepare_openings, [_opening(run, out) for run, out in runs])
 
 
-def _add_tokens(result: Result, kind: str, records: Sequence[ClipRecord], attachments: Attachments) -> None:
-    """Say what the tokens are like, or why that cannot be said."""
-    try:
-        tokens = summarise_tokens(records, attachments, kind)
-    except TokenBenchError as error:
-        result["unavailable"]["tokens"] = str(error)
-        return
-    if tokens is not None:
-        result["media"][kind]["tokens"] = tokens
+def _conditions(run: Evaluation, out: Path) -> Conditions:
+    return Conditions(
+        protocol=run.protocol,
+        compute=run.compute,
+        measures=run.measures,
+        tokens=run.tokens,
+        reconstructions=out / RECONSTRUCTIONS if run.save_reconstructions else None,
+        known=_known(run),
+    )
 
 
-def _phases(run: Evaluation, records: Sequence[ClipRecord]) -> dict[str, Any] | None:
-    """How quality goes over the frames that share a token; None where every frame has its own."""
-    stride = run.tokenizer.info.compression[0]
-    profiles = [
-        phases(record.squared_errors, stride, record.height * record.width * CHANNELS)
-        for record in records
-        if record.kind == "video" and record.squared_errors
-    ]
-    return mean_phases(profiles) if stride > 1 and profiles else None
+def _known(run: Evaluation) -> Known:
+    if run.store is None and run.earlier is None:
+        return Known()
+    name, weights = run.inputs.get("tokenizer"), run.inputs.get("weights")
+    return Known(
+        store=run.store,
+        made_by=made_by(name, weights, describe_tokenizer(run), run.protocol, run.compute),
+        environment=deciding(run.environment(), run.compute),
+        earlier=run.earlier,
+        reconstructions=run.earlier / RECONSTRUCTIONS if run.earlier else None,
+    )
+
+
+def _opening(run: Evaluation, out: Path) -> Opening:
+    conditions = _conditions(run, out)
+    return Opening(
+        name=run.inputs["tokenizer"],
+        weights=run.inputs.get("weights"),
+        settings=run.settings,
+        conditions=replace(conditions, measures=run.measures.unloaded()),
+    )
 
 
 def describe_tokenizer(run: Evaluation) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,8 @@ from numpy.typing import NDArray
 
 from tokenbench.evaluation.frames import as_array
 from tokenbench.evaluation.record import ClipRecord
-from tokenbench.files import cannot_write
-from tokenbench.media.image import write_png
+from tokenbench.files import cannot_write, write_bytes
+from tokenbench.media.image import png_bytes
 
 Frames = NDArray[np.uint8]
 
@@ -21,6 +22,21 @@ _RANKS = ("worst", "median", "best")
 # While a run goes on, samples of so many clips for each rank and kind are kept, and thinned out above the other number.
 _KEPT = 16
 _MOST = 200
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A frame of a clip.
+
+    Args:
+        frame: its index in the clip.
+        reference: the frame as PNG.
+        reconstruction: its reconstruction as PNG.
+    """
+
+    frame: int
+    reference: bytes
+    reconstruction: bytes
 
 
 class SampleFrame:
@@ -40,16 +56,33 @@ class SampleFrame:
             self._index = self._seen + here
         self._seen += len(reference)
 
-    def write(self, folder: Path, clip_number: int) -> None:
-        """Write both frames as PNG; their names carry the clip's and the frame's number."""
-        if self._pair is not None:
-            for role, image in zip(("reference", "reconstruction"), self._pair, strict=True):
-                write_png(folder / f"{clip_number:06d}-{self._index:06d}-{role}.png", image)
+    def sample(self) -> Sample | None:
+        """The pair that was kept; None where no frames were seen."""
+        return None if self._pair is None else Sample(self._index, *map(png_bytes, self._pair))
+
+
+def write_sample(folder: Path, clip_number: int, sample: Sample) -> None:
+    """Write both frames; their names carry the clip's and the frame's number.
+
+    Raises:
+        OutputError: they cannot be written.
+    """
+    for role in ("reference", "reconstruction"):
+        write_bytes(folder / f"{clip_number:06d}-{sample.frame:06d}-{role}.png", getattr(sample, role))
 
 
 def _picture(frame: Any) -> Frames:
     """A copy, H x W x 3 uint8, of an array or tensor in [0, 255]."""
     return np.array(as_array(frame).round(), dtype=np.uint8)
+
+
+def read_sample(folder: Path, clip_number: int) -> Sample | None:
+    """What `write_sample` wrote of a clip; None where it was thinned out."""
+    for path in folder.glob(f"{clip_number:06d}-*-reference.png"):
+        other = path.with_name(path.name.replace("reference", "reconstruction"))
+        if other.is_file():
+            return Sample(int(path.name.split("-")[1]), path.read_bytes(), other.read_bytes())
+    return None
 
 
 def thin_samples(folder: Path, numbers: dict[str, int], records: Collection[ClipRecord]) -> None:
@@ -75,7 +108,7 @@ def thin_samples(folder: Path, numbers: dict[str, int], records: Collection[Clip
         for part in _parts([record for record in ranked if numbers[record.clip] in there], _median(ranked))
         for record in part[:_KEPT]
     }
-    _remove(folder, there - kept)
+    _keep_only(folder, kept)
 
 
 def keep_samples(
@@ -109,7 +142,7 @@ def keep_samples(
         if part
     ]
     samples = [_describe(out, folder, rank, record, numbers[record.clip]) for rank, record in chosen]
-    _remove(folder, there - {numbers[record.clip] for _, record in chosen})
+    _keep_only(folder, {numbers[record.clip] for _, record in chosen})
     return samples
 
 
@@ -133,13 +166,21 @@ def _psnr(record: ClipRecord) -> float:
 
 
 def _clip_numbers(folder: Path) -> set[int]:
-    return {int(path.name.partition("-")[0]) for path in folder.glob("*-reference.png")}
+    """Of clips whose two pictures are there: a process that was killed may have left one alone."""
+    references, reconstructions = (
+        {_clip_number(path) for path in folder.glob(f"[0-9]*-{role}.png")} for role in ("reference", "reconstruction")
+    )
+    return references & reconstructions
 
 
-def _remove(folder: Path, numbers: set[int]) -> None:
+def _clip_number(path: Path) -> int:
+    return int(path.name.partition("-")[0])
+
+
+def _keep_only(folder: Path, numbers: set[int]) -> None:
     try:
-        for number in numbers:
-            for path in folder.glob(f"{number:06d}-*.png"):
+        for path in folder.glob("[0-9]*.png"):
+            if _clip_number(path) not in numbers:
                 path.unlink()
     except OSError as error:
         raise cannot_write(folder, error) from error

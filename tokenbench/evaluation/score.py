@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from typing import Protocol as Interface
 
 from tokenbench.evaluation.measures import DEFAULT_MEASURES, Measures
 from tokenbench.evaluation.meters import ClipMeters, ScoredClip
 from tokenbench.evaluation.pairs import reconstruct
 from tokenbench.evaluation.protocol import Protocol
+from tokenbench.evaluation.source import Chunks, ClipSource
 from tokenbench.evaluation.storage import open_storage
 from tokenbench.evaluation.stored_alike import stored_alike
 from tokenbench.evaluation.streams import open_stream, sees_tokens, window_used
 from tokenbench.evaluation.token_meter import TokenMeter, TokenWork
 from tokenbench.evaluation.windows import Compute
-from tokenbench.media.clip import Clip, chunk_frames
-from tokenbench.media.prefetch import prefetch
+from tokenbench.media.clip import Clip
 from tokenbench.metrics import seam
 from tokenbench.metrics.frames import CHANNELS
-from tokenbench.metrics.traits import ClipTraits
 from tokenbench.tokenizer import Tokenizer
+
+if TYPE_CHECKING:
+    from tokenbench.metrics.feature_meters import SharedFeatures
+
+# Of the way from a clip to its reconstruction: one that another version made may be another.
+RECONSTRUCTION_VERSION = 1
 
 
 class Observer(Interface):
@@ -40,6 +45,8 @@ def score_clip(
     observers: Sequence[Observer] = (),
     measures: Measures = DEFAULT_MEASURES,
     tokens: TokenWork = "off",
+    chunks: Chunks | None = None,
+    references: Mapping[str, SharedFeatures] | None = None,
 ) -> ScoredClip:
     """Reconstruct a clip and measure it.
 
@@ -53,6 +60,8 @@ def score_clip(
         observers: look at every pair of chunks.
         measures: what is measured.
         tokens: what is made of the tokens, where they can be seen.
+        chunks: the clip's frames, where somebody else decodes them, and makes out the clip's traits; closed here.
+        references: features of the clip itself, by network, where others need them too.
 
     Raises:
         ClipError: the clip cannot be read, reconstructed or measured.
@@ -69,18 +78,18 @@ def score_clip(
         on_tokens=meter.update if meter else None,
     )
     storage = open_storage(protocol.reconstruction_storage, clip.height, clip.width, clip.fps)
-    size = chunk_frames(clip.height, clip.width)
-    traits = ClipTraits()
+    source = ClipSource(clip, protocol.frames)
     with (
-        closing(prefetch(traits.watch(clip.chunks(size, frames=protocol.frames)))) as chunks,
-        ClipMeters(measures, protocol, clip) as meters,
+        closing(source.chunks() if chunks is None else chunks) as frames,
+        ClipMeters(measures, protocol, clip, references) as meters,
     ):
-        for pair in stored_alike(reconstruct(chunks, stream, storage), protocol.common_storage, clip):
+        for pair in stored_alike(reconstruct(frames, stream, storage), protocol.common_storage, clip):
             meters.update(*pair)
             for observer in observers:
                 observer.update(*pair)
         scored = meters.scored()
-    scored.record.traits.update(traits.values())
+    # None where another source has decoded the frames.
+    scored.record.traits.update(source.traits())
     values = scored.record.values
     if scored.record.squared_errors and (window := window_used(tokenizer, protocol.window)):
         border = seam(scored.record.squared_errors, window, clip.height * clip.width * CHANNELS)

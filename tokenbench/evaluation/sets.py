@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from tokenbench.errors import TokenBenchError
 from tokenbench.evaluation.attachments import Attachments
-from tokenbench.evaluation.measures import Measures
+from tokenbench.evaluation.heading import Heading
 from tokenbench.evaluation.record import ClipRecord
 from tokenbench.metrics.catalog import MetricInfo
 
@@ -39,23 +39,20 @@ class SetValues:
     unavailable: dict[str, str] = field(default_factory=dict)
 
 
-def score_sets(
-    measures: Measures, records: Sequence[ClipRecord], attachments: Attachments, numbers: dict[str, int], kind: str
-) -> SetValues:
+def score_sets(heading: Heading, records: Sequence[ClipRecord], attachments: Attachments, kind: str) -> SetValues:
     """The set metrics over all clips of one kind.
 
     Args:
-        measures: what the run measures.
+        heading: of the run. A clip's position in its data set makes random draws independent of the journal's order.
         records: of all clips, in the order in which they were journalled.
         attachments: features as float32 n x 2 x d, by "network-kind".
-        numbers: position of every clip in its data set, which makes random draws independent of the journal's order.
         kind: of media.
     """
     values = SetValues()
-    networks = measures.set_networks(kind)
+    networks = heading.set_networks(kind)
     for network, metrics in tqdm(networks.items(), desc=f"{kind} sets", unit="set", disable=not networks):
         try:
-            scored = _score(f"{network}-{kind}", records, attachments, numbers, measures.networks[network].features)
+            scored = _score(f"{network}-{kind}", records, attachments, heading.numbers, heading.features[network])
         except TokenBenchError as error:
             values.unavailable |= {metric.name: str(error) for metric in metrics}
             continue

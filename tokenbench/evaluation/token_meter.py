@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, Literal
 
 from torch import Tensor
 
 from tokenbench.errors import NotApplicable
-from tokenbench.evaluation.attachments import Attachments
-from tokenbench.evaluation.record import ClipRecord
 from tokenbench.media.clip import MediaKind
-from tokenbench.metrics.tokens import ClipCodes, ClipLatents, TokenCounts, TokenSummary
+from tokenbench.metrics.tokens import ClipCodes, ClipLatents
 from tokenbench.tokenizer import TokenizerInfo
 
 # Nothing; count them; count them and write them with an entropy coder.
@@ -70,27 +67,3 @@ class TokenMeter:
         if self._clip is None:
             self._clip = kind(size, self._coded)
         self._clip.update(tokens)
-
-
-def summarise_tokens(records: Iterable[ClipRecord], attachments: Attachments, kind: str) -> dict[str, Any] | None:
-    """Statistics of all tokens of a run's clips of one kind; None where none were seen.
-
-    Args:
-        records: of these clips, in the order in which they were journalled.
-        attachments: of the run.
-        kind: of media.
-
-    Raises:
-        TokenBenchError: the clips' tokens are not of one kind and size.
-    """
-    name = f"tokens-{kind}"
-    summary = TokenSummary()
-    offset = 0
-    for record in records:
-        if length := record.attached.get(name, 0):
-            with attachments.path(name).open("rb") as file:
-                file.seek(offset)
-                counts = TokenCounts.from_bytes(file.read(length))
-            summary.add(counts, pixels=record.frames * record.height * record.width)
-            offset += length
-    return summary.as_dict() if offset else None

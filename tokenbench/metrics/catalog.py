@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -161,6 +162,15 @@ METRICS = {metric.name: metric for metric in _ALL}
 IMPLIED = ("seam", "bits_per_pixel")
 
 DEFAULT = ("psnr", "ssim")
+
+
+def set_networks(metrics: Iterable[MetricInfo], kind: str) -> dict[str, list[MetricInfo]]:
+    """The networks whose features make up sets of that kind of media, and those of the metrics that use them."""
+    found: dict[str, list[MetricInfo]] = {}
+    for metric in metrics:
+        if metric.over == "set" and metric.network and metric.media in ("any", kind):
+            found.setdefault(metric.network, []).append(metric)
+    return found
 
 
 def choose(names: tuple[str, ...]) -> tuple[MetricInfo, ...]:

@@ -36,7 +36,7 @@ class WarpingError:
     """Mean over frame pairs of the reconstruction's squared error along the reference's optical flow.
 
     With f the flow from reference frame t to t + 1 and y the reconstruction on [0, 1], a pair's error is the mean of
-    (y[t](p) - y[t+1](p + f(p)))^2 over channels and the visible pixels p of frame t. So frame t + 1 is warped back
+    `(y[t](p) - y[t+1](p + f(p)))^2` over channels and the visible pixels p of frame t. So frame t + 1 is warped back
     onto frame t, bilinearly. Not visible is a pixel
 
     - whose p + f(p) lies outside the frame,
