@@ -28,6 +28,11 @@ FORBIDDEN = {
     },
     "datasets": {"cli", "evaluation", "metrics", "reporting", "tokenizer"},
     "evaluation": {"cli", "reporting", "tokens"},
+    # Knows bytes, keys and files; whose results they are is not its business.
+    "store": {
+        *("cli", "custom", "datasets", "engine", "evaluation", "media", "metrics", "networks", "registry"),
+        *("reporting", "tokenizer", "tokens", "weights"),
+    },
     "reporting": {"cli", "evaluation", "media", "datasets", "tokenizer", "metrics", "tokens"},
     "reproduction": {"checking", "cli", "custom", "media", "probing", "statistics", "throughput", "tokens"},
     "statistics": {
@@ -38,6 +43,14 @@ FORBIDDEN = {
     "checking": {"cli", "custom", "datasets", "metrics", "networks", "probing", "reporting", "tokens", "weights"},
     "probing": {"cli", "custom", "datasets", "registry", "reporting", "tokens", "weights"},
     "verification": {"checking", "cli", "custom", "media", "networks", "probing", "tokens", "weights"},
+    "bundle": {
+        *("checking", "cli", "datasets", "doctor", "evaluation", "media", "probing", "reporting", "reproduction"),
+        *("statistics", "throughput", "tokens", "trainers", "verification", "viewing"),
+    },
+    "doctor": {
+        *("bundle", "checking", "cli", "probing", "reporting", "reproduction", "statistics", "throughput", "tokens"),
+        *("trainers", "verification", "viewing"),
+    },
     "viewing": {"checking", "cli", "custom", "networks", "probing", "tokens", "trainers", "weights"},
     "throughput": {"cli", "checking", "metrics", "networks", "probing", "statistics", "tokens", "weights"},
 }
@@ -80,7 +93,9 @@ def test_data_flows_one_way(room: str) -> None:
         assert not rooms_of(imports_of(path)) & FORBIDDEN[room], path
 
 
-@pytest.mark.parametrize("room", ["checking", "probing", "tokens", "viewing", "throughput", "verification"])
+@pytest.mark.parametrize(
+    "room", ["bundle", "checking", "doctor", "probing", "tokens", "viewing", "throughput", "verification"]
+)
 def test_only_the_command_line_imports_them(room: str) -> None:
     for path in files_of(ROOT / "tokenbench"):
         if path.relative_to(ROOT / "tokenbench").parts[0] not in ("cli", room, *ALSO_IMPORTED_BY.get(room, ())):
@@ -150,8 +165,12 @@ def loaded_by(code: str, tmp_path: Path) -> set[str]:
         ["diff", "--help"],
         ["view", "--help"],
         ["verify-run", "--help"],
+        ["rescore", "--help"],
+        ["cache", "--help"],
         ["train", "--help"],
         ["weights", "list"],
+        ["bundle", "--help"],
+        ["doctor", "--help"],
     ],
 )
 def test_quick_commands_load_nothing_heavy(arguments: list[str], tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
-from tokenbench.errors import TokenBenchError
+from tokenbench.errors import TokenBenchError, is_out_of_memory
 
 STRANGERS = '''
 import torch
@@ -83,5 +83,5 @@ def take_beyond_the_limit() -> bool:
     try:
         torch.ones(1 << 40, dtype=torch.uint8)
     except RuntimeError as error:
-        return memory.is_out_of_memory(error)
+        return is_out_of_memory(error)
     return False

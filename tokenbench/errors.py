@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 
@@ -34,6 +35,21 @@ class NotApplicable(ClipError):
 
 class OutputError(TokenBenchError):
     """A result cannot be written (disk full, folder read-only): the run ends, what is done is kept."""
+
+
+# What to do about a clip, or whatever is at work, that is too large for this machine.
+OUT_OF_MEMORY = "not enough memory; give less at a time (fewer --workers, fewer --frames), or use a larger machine"
+
+
+# How torch says it, whose errors are RuntimeErrors: CUDA, the CPU's allocator, cuBLAS and cuDNN.
+_NO_MEMORY = re.compile(r"can't allocate memory|not enough memory|out of memory|_ALLOC_FAILED|bad_alloc", re.IGNORECASE)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error, or one that led to it, says that memory was not enough."""
+    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and _NO_MEMORY.search(str(error))):
+        return True
+    return error.__cause__ is not None and is_out_of_memory(error.__cause__)
 
 
 def printable(text: object) -> str:

@@ -39,8 +39,8 @@ def _read(name: str, shipped: Path) -> dict[str, Any]:
         known = ", ".join(sorted(_stem(path.name) for path in shipped.glob("*.toml")))
         raise TokenBenchError(f"no recipe {name!r}: give a .toml file, or one of {known}")
     try:
-        return tomllib.loads(path.read_text())
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
         raise TokenBenchError(f"{name} cannot be read: {error}; a recipe is a TOML file") from error
 
 
@@ -55,7 +55,7 @@ def _parse(text: str) -> dict[str, Any]:
         raise TokenBenchError(f"--set {text!r} is not KEY=VALUE, such as optimiser.lr=1e-4")
     try:
         table = tomllib.loads(f"value = {value}")
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         table = {"value": value.strip()}
     nested = table["value"]
     for part in reversed(parts):

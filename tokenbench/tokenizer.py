@@ -238,6 +238,7 @@ class Card:
         hub: where the weights are published, for tokenizers that have some.
         requires: packages beyond tokenbench's own: the name that each is imported by, without dots, and what pip
             installs to have it, such as `{"diffusers": "tokenbench[diffusers]"}`.
+        runs_code: loading it runs code out of files that its name gives, so that the user must have typed the name.
     """
 
     info: TokenizerInfo
@@ -246,6 +247,22 @@ class Card:
     switches: Mapping[str, str] = field(default_factory=dict)
     hub: HubSource | None = None
     requires: Mapping[str, str] = field(default_factory=dict)
+    runs_code: bool = False
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether there is something to fetch or import; some tokenizers need no weights, or come with theirs."""
+        return self.hub is not None or self.info.weights not in ("none", IN_PACKAGE)
+
+    @property
+    def file_sets(self) -> tuple[tuple[str, ...], ...]:
+        """What its weights are called, as `HubSource.file_sets`; empty where that is not known."""
+        return self.hub.file_sets if self.hub is not None else ()
+
+    @property
+    def where_to_get(self) -> str:
+        """Where its weights can be had, for messages."""
+        return f"get them from {self.info.weights} and accept their license ({self.info.license})"
 
     @property
     def to_install(self) -> str:

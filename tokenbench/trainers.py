@@ -76,8 +76,8 @@ def trainer_of(recipes: Sequence[str]) -> str:
     named = DEFAULT
     for path in map(Path, recipes):
         try:
-            named = tomllib.loads(path.read_text()).get("trainer", named) if path.is_file() else named
-        except (OSError, ValueError):
+            named = tomllib.loads(path.read_text(encoding="utf-8")).get("trainer", named) if path.is_file() else named
+        except (OSError, ValueError, RecursionError):
             # The trainer says what is wrong with it.
             continue
     return str(named)

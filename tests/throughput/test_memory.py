@@ -6,7 +6,7 @@ import pytest
 import torch
 from throughput_support import take_beyond_the_limit
 
-from tokenbench.errors import TokenBenchError
+from tokenbench.errors import TokenBenchError, is_out_of_memory
 from tokenbench.throughput import memory
 from tokenbench.throughput.process import in_fresh_process
 
@@ -33,18 +33,18 @@ def test_more_than_the_machine_has_is_refused_and_not_killed() -> None:
 def test_errors_of_allocation_are_known_wherever_they_come_from() -> None:
     with pytest.raises(RuntimeError) as raised:
         torch.empty(1 << 50)
-    assert memory.is_out_of_memory(raised.value)
+    assert is_out_of_memory(raised.value)
     for error in (
         MemoryError(),
         torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
         RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
     ):
-        assert memory.is_out_of_memory(error)
+        assert is_out_of_memory(error)
     wrapped = TokenBenchError("cannot be made")
     wrapped.__cause__ = MemoryError()
-    assert memory.is_out_of_memory(wrapped)
+    assert is_out_of_memory(wrapped)
 
 
 def test_other_errors_are_other_errors() -> None:
     for error in (RuntimeError("shapes do not match"), ValueError("out of memory"), TokenBenchError("no such file")):
-        assert not memory.is_out_of_memory(error)
+        assert not is_out_of_memory(error)

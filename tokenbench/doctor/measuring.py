@@ -60,7 +60,7 @@ def _without_clips(chosen: Sequence[MetricInfo], dataset: str) -> Iterator[Line]
     from tokenbench.doctor.clips import opened
 
     try:
-        kinds = Counter(clip.kind for clip in opened(dataset).clips)
+        kinds: Counter[str] = Counter(clip.kind for clip in opened(dataset).clips)
     except TokenBenchError:
         return
     for metric in chosen:

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from tokenbench.reporting.formats import NOTHING, TIMES
-from tokenbench.reporting.tables import latex_text, markdown_table, markdown_text
+from tokenbench.reporting.latex import latex_text
+from tokenbench.reporting.tables import markdown_table, markdown_text
 from tokenbench.reproduction.filled import FilledRow, FilledTable
 from tokenbench.reproduction.plan import Row
 from tokenbench.reproduction.verdict import Cell, allowed

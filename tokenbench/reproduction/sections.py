@@ -125,7 +125,7 @@ def _cuts(whole: Dataset, limit: int | None, frames: int | None) -> Iterator[str
 
 def _protocols(folder: Path) -> set[str]:
     """By which protocols the sets of a built folder were built, as their manifests say."""
-    manifests = [folder] if folder.is_file() else sorted(folder.glob("*.toml"))
+    manifests = [folder] if folder.is_file() else sorted(folder.glob("[!.]*.toml"))
     builds = [tomllib.loads(path.read_text(encoding="utf-8")).get("build", {}) for path in manifests]
     return {build["protocol"] for build in builds if "protocol" in build}
 

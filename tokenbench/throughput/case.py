@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from tokenbench.custom import is_custom
-from tokenbench.errors import TokenBenchError
 from tokenbench.files import sha256_of_file
 from tokenbench.readiness import readiness
-from tokenbench.registry import find_card, registered
+from tokenbench.registry import find_card, registered, split_names
 
 RANDOM = "random"
 
@@ -80,7 +79,7 @@ def plan(
         TokenBenchError: a tokenizer is not known, or its file is missing.
     """
     cases = []
-    for name in dict.fromkeys(name for text in tokenizers for name in _names(text)):
+    for name in dict.fromkeys(name for text in tokenizers for name in split_names(text)):
         card = None if is_custom(name) else find_card(name)
         is_image = card is not None and card.info.modality == "image"
         cases += [
@@ -104,18 +103,3 @@ def _weights(name: str) -> str | None:
     """None for the tokenizer's own: they are here, or it brings them along."""
     card = registered().get(name)
     return RANDOM if card is not None and readiness(card).state == "weights missing" else None
-
-
-def _names(text: str) -> list[str]:
-    """Names with commas between them, or one name that has a comma itself."""
-    if "," in text and _is_known(text):
-        return [text]
-    return [name.strip() for name in text.split(",") if name.strip()]
-
-
-def _is_known(name: str) -> bool:
-    try:
-        find_card(name)
-    except TokenBenchError:
-        return False
-    return True

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from tokenbench.errors import TokenBenchError, printable
+from tokenbench.errors import TokenBenchError, is_out_of_memory, printable
 from tokenbench.evaluation.device import open_device
 from tokenbench.evaluation.environment import environment
 from tokenbench.evaluation.guard import describe
@@ -54,7 +54,7 @@ def measure(case: Case, say: Say) -> dict[str, Any]:
             record |= part
     except Exception as error:  # a stranger's code may raise anything; the other rows go on
         return record | {
-            "status": OUT_OF_MEMORY if memory.is_out_of_memory(error) else FAILED,
+            "status": OUT_OF_MEMORY if is_out_of_memory(error) else FAILED,
             "at": step,
             "error": _in_a_line(error),
         }
@@ -139,7 +139,7 @@ def _counted(tokenizer: Tokenizer, info: TokenizerInfo, video: Tensor, begin: Sa
         begin("counting operations of decode")
         _, decode = flops.count_flops(lambda: tokenizer.decode(tokens))
     except Exception as error:  # the same calls have just worked without a counter
-        if memory.is_out_of_memory(error):
+        if is_out_of_memory(error):
             raise
         return {"encode": None, "decode": None, "means": f"not counted: {_in_a_line(error)}"}
     return {"encode": encode, "decode": decode, "means": flops.MEANS}

@@ -1,8 +1,7 @@
-"""Memory that a process holds, on the device where it computes, and what it looks like when there is no more."""
+"""Memory that a process holds, on the device where it computes."""
 
 from __future__ import annotations
 
-import re
 import resource
 from pathlib import Path
 
@@ -15,9 +14,6 @@ _MACHINE = Path("/proc/meminfo")
 
 # Resets VmHWM (proc_pid_clear_refs(5)).
 _RESET_PEAK = "5"
-
-# How torch says it where it has no type of its own for it: the CPU's allocator, cuBLAS and cuDNN.
-_NO_MEMORY = re.compile(r"can't allocate memory|not enough memory|out of memory|_ALLOC_FAILED|bad_alloc", re.IGNORECASE)
 
 CUDA_MEANS = "torch.cuda.max_memory_allocated: weights, input and all that was computed"
 CPU_MEANS = "peak RSS over that of the process before the tokenizer was made, without the input"
@@ -61,15 +57,6 @@ def limit_to_available() -> None:
         soft = _resident("VmData") + _kilobytes(_MACHINE, "MemAvailable")
         soft = soft if hard == resource.RLIM_INFINITY else min(soft, hard)
         resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error, or one that led to it, says that memory was not enough."""
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return True
-    if isinstance(error, RuntimeError) and _NO_MEMORY.search(str(error)):
-        return True
-    return error.__cause__ is not None and is_out_of_memory(error.__cause__)
 
 
 def _resident(name: str) -> int:

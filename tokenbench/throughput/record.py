@@ -30,7 +30,7 @@ def read_records(out: Path) -> list[Record]:
         if content["schema"] != SCHEMA:
             raise TokenBenchError(f"{path}: schema is {content['schema']!r}, expected {SCHEMA!r}; choose another --out")
         return list(content["rows"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         reason = f"{type(error).__name__}: {error}"
         raise TokenBenchError(f"{path}: cannot be read ({reason}); delete it or choose another --out") from error
 

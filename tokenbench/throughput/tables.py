@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from tokenbench.reporting.formats import GRID, NOTHING, TIMES, millions, significant
-from tokenbench.reporting.tables import latex_text, markdown_table, markdown_text
+from tokenbench.reporting.latex import latex_table, latex_text
+from tokenbench.reporting.tables import markdown_table, markdown_text
 from tokenbench.throughput.published import PAPER_DEVICE, paper_times
 from tokenbench.throughput.record import Record
 
@@ -67,21 +68,8 @@ def latex(records: Sequence[Record]) -> str:
     parts = [r"% Needs \usepackage{booktabs}. Written by 'tokenbench throughput'."]
     for number, section in enumerate(sections(records), 1):
         caption = " ".join([f"Throughput: {section.title}.", *section.notes])
-        lines = [
-            r"\begin{table}",
-            r"\centering",
-            rf"\caption{{{latex_text(caption)}}}",
-            rf"\label{{tab:throughput-{number}}}",
-            rf"\begin{{tabular}}{{{''.join('r' if right else 'l' for right in section.numeric)}}}",
-            r"\toprule",
-            " & ".join(map(latex_text, section.headers)) + r" \\",
-            r"\midrule",
-            *(" & ".join(map(latex_text, row)) + r" \\" for row in section.rows),
-            r"\bottomrule",
-            r"\end{tabular}",
-            r"\end{table}",
-        ]
-        parts.append("\n".join(lines))
+        body = [list(map(latex_text, row)) for row in section.rows]
+        parts.append(latex_table(caption, f"throughput-{number}", section.headers, section.numeric, body))
     return "\n\n".join(parts) + "\n"
 
 

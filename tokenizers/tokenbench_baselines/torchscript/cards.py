@@ -84,6 +84,7 @@ def card(name: str) -> Card | None:
         info=info,
         factory="tokenbench_baselines.torchscript.tokenizer:load",
         options={"files": tuple(map(str, files)), "form": form},
+        runs_code=True,
     )
 
 
@@ -107,7 +108,7 @@ def _read(path: Path) -> dict[str, Any]:
         raise TokenBenchError(f"{path}: no such file; a TorchScript tokenizer needs it as its card, with {_EXAMPLE}")
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise TokenBenchError(f"{path}: cannot be read: {error}; it is a TOML file with {_EXAMPLE}") from error
     if unknown := sorted(table.keys() - _FIELDS.keys()):
         raise TokenBenchError(f"{path}: has no field {unknown[0]!r}; its fields are {', '.join(_FIELDS)}")

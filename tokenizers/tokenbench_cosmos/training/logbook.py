@@ -80,10 +80,17 @@ class Logbook:
             raise cannot_write(self._path, error) from error
 
     def close(self) -> None:
-        """Nothing more is noted."""
-        self._lines.close()
-        if self._events:
-            self._events.close()
+        """Nothing more is noted.
+
+        Raises:
+            OutputError: what was noted last cannot be written.
+        """
+        try:
+            self._lines.close()
+            if self._events:
+                self._events.close()
+        except OSError as error:
+            raise cannot_write(self._path, error) from error
 
     def _write(self, line: Mapping[str, Any]) -> None:
         try:

@@ -13,8 +13,8 @@ from typing import Any
 from tqdm import tqdm
 
 from tokenbench.errors import TokenBenchError
-from tokenbench.files import locked, write_text
-from tokenbench_cosmos.training.checkpoints import newest, read_checkpoint
+from tokenbench.files import locked, remove_unfinished, write_text
+from tokenbench_cosmos.training.checkpoints import CHECKPOINTS, newest, read_checkpoint
 from tokenbench_cosmos.training.data import TrainingData, build_data, loader
 from tokenbench_cosmos.training.distributed import World, gather, joined
 from tokenbench_cosmos.training.evaluate import Evaluator
@@ -107,6 +107,7 @@ def _settle(out: Path, recipe: Recipe, world: World, *, resume: bool) -> None:
                 "choose another folder by --out"
             )
     if world.is_first:
+        remove_unfinished(out, out / CHECKPOINTS, out / BEST)
         write_text(path, json.dumps(recipe.course(), indent=2) + "\n")
 
 

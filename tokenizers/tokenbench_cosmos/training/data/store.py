@@ -47,7 +47,7 @@ class StoredClip:
             frames = read_span(self.source.clip, self.index, first, count)
             return resized(frames, *reduced_size(self.index.height, self.index.width, self.short_side))
         try:
-            frames = np.load(self.path, mmap_mode="r")
+            frames = np.load(self.path, mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError) as error:
             raise ClipError(
                 f"{self.path}: the decoded frames are gone or damaged; remove the file, start again"
