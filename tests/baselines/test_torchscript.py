@@ -316,6 +316,9 @@ def test_eval_and_tokenize_take_such_names_and_write_safe_ones(
     assert result["tokenizer"]["name"] == f"{name}#{card}"
     assert result["metrics"]["psnr"]["value"] > 60
     assert tokenbench("tokenize", folder, "--tokenizer", name, "--out", tmp_path / "tokens", "--frames", 3).code == 0
-    outcome = tokenbench("detokenize", tmp_path / "tokens", "--out", tmp_path / "back")
+    # Its files hold code, so that the user, and not the token files, must name them.
+    command = ("detokenize", tmp_path / "tokens", "--out", tmp_path / "back")
+    assert "if you trust them, type --tokenizer jit:" in tokenbench(*command).err
+    outcome = tokenbench(*command, "--tokenizer", name)
     assert outcome.code == 0, outcome.err
     assert {path.name for path in (tmp_path / "back").iterdir()} == {"even.mkv", "odd.mkv", "photo.png"}

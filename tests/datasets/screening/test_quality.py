@@ -107,7 +107,7 @@ def test_bars_are_measured_to_the_line(level: int) -> None:
 
 def test_bars_are_found_after_strong_compression(tmp_path: Path) -> None:
     path = make_video(tmp_path / "bars.mp4", letterboxed(pan(12, 4), 20), "-c:v", "libx264", "-crf", "34")
-    frames = np.concatenate(list(Clip(id="", domain="", path=path, kind="video").chunks(12)))[..., 1]
+    frames = np.concatenate(list(Clip(id="bars", domain="", path=path, kind="video").chunks(12)))[..., 1]
     assert borders_of(frames)[0] == pytest.approx(40 / 180, abs=2 / 180)
 
 
