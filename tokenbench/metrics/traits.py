@@ -30,8 +30,8 @@ class ClipTraits:
 
     def __init__(self) -> None:
         self._last: Frames | None = None
-        self._texture: list[float] = []
-        self._motion: list[float] = []
+        self._texture: float | None = None
+        self._motion: float | None = None
         self._levels = 0
         self._pixels = 0
 
@@ -50,10 +50,10 @@ class ClipTraits:
         if not lumas:
             return
         if min(lumas[0].shape) >= _LEAST_SIDE:
-            self._texture += each(edge_spread, lumas)
+            self._texture = _largest(self._texture, each(edge_spread, lumas))
         sequence = lumas if self._last is None else [self._last, *lumas]
         steps = [pair for pair in pairwise(sequence) if pair[0].shape == pair[1].shape]
-        self._motion += each(lambda step: change_spread(*step), steps)
+        self._motion = _largest(self._motion, each(lambda step: change_spread(*step), steps))
         self._levels += sum(each(level_sum, lumas))
         self._pixels += sum(luma.size for luma in lumas)
         self._last = lumas[-1]
@@ -64,10 +64,15 @@ class ClipTraits:
         A single frame has no `ti`, frames of less than 3 x 3 pixels have no `si`, and no frames have none of them.
         """
         values: dict[str, float] = {}
-        if self._texture:
-            values["si"] = max(self._texture)
-        if self._motion:
-            values["ti"] = max(self._motion)
+        if self._texture is not None:
+            values["si"] = self._texture
+        if self._motion is not None:
+            values["ti"] = self._motion
         if self._pixels:
             values["luma"] = self._levels / self._pixels
         return values
+
+
+def _largest(so_far: float | None, values: list[float]) -> float | None:
+    """One number, however long the clip is."""
+    return max(values if so_far is None else [so_far, *values], default=None)
