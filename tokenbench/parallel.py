@@ -15,6 +15,9 @@ Result = TypeVar("Result")
 # What libraries ask when they are loaded.
 _THREADS = ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
+# FFmpeg's MAX_AUTO_THREADS.
+_MOST_MEDIA_THREADS = 16
+
 _shared_by = 1
 
 
@@ -22,6 +25,11 @@ def cores() -> int:
     """Cores that this process may use, one at least."""
     there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, there // _shared_by)
+
+
+def media_threads() -> int:
+    """Threads of a decoder or filter: one a core, but no more than FFmpeg itself would take, for each holds frames."""
+    return min(cores(), _MOST_MEDIA_THREADS)
 
 
 def share_cores(processes: int) -> None:

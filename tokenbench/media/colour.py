@@ -12,6 +12,7 @@ from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 from tokenbench.errors import ClipError
+from tokenbench.parallel import media_threads
 
 
 class ColourConverter:
@@ -22,7 +23,7 @@ class ColourConverter:
     interlacing: ffmpeg does not, and 10-bit, odd-sized and interlaced frames come out differently.
 
     Args:
-        threads: of the filter; 0 takes one for each processor.
+        threads: of the filter; 0 takes this process's share of the cores.
     """
 
     def __init__(self, threads: int = 0) -> None:
@@ -77,7 +78,7 @@ def through_pixel_format(frames: NDArray[np.uint8], pixel_format: str) -> NDArra
 def _graph(frame: VideoFrame, pixel_format: str, threads: int) -> Graph:
     """A filter graph for frames of one kind: what the ffmpeg command builds for `-pix_fmt`."""
     graph = Graph()
-    graph.threads = threads
+    graph.threads = threads or media_threads()
     source = frame_source(graph, frame)
     scale = graph.add("scale", flags="bicubic")
     graph.link_nodes(source, scale, graph.add("format", pixel_format), graph.add("buffersink"))

@@ -26,6 +26,7 @@ from tokenbench.media.limits import FRAMES, PIXELS, refuse_absurd_size, refuse_s
 from tokenbench.media.member import Member
 from tokenbench.media.orientation import display_matrix, orient, swaps_sides, turn_of
 from tokenbench.media.truncation import HEAD_BYTES, needed_bytes
+from tokenbench.parallel import media_threads
 
 # What files with the suffixes of videos hold, by FFmpeg's names, and no playlist or script (hls, dash, concat, image2,
 # lavfi): those would make it read other files, or addresses. A file's content decides its format, not its name.
@@ -141,7 +142,7 @@ def open_video(path: Path | Member, *, threads: int = 0) -> Iterator[OpenVideo]:
 
     Args:
         path: a video file.
-        threads: of the decoder; 0 takes one for each processor.
+        threads: of the decoder; 0 takes this process's share of the cores.
 
     Raises:
         ClipError: it cannot be opened, is cut short, is a playlist of other files, or holds no video, or one of absurd
@@ -171,7 +172,7 @@ def open_video(path: Path | Member, *, threads: int = 0) -> Iterator[OpenVideo]:
             raise ClipError(f"{path}: declares no size of its frames, or {PIXELS.advice}")
         FRAMES.refuse_more(path, streams[0].frames, f"{streams[0].frames:,} frames")
         decoder.options = limits
-        decoder.thread_type, decoder.thread_count = "AUTO", threads
+        decoder.thread_type, decoder.thread_count = "AUTO", threads or media_threads()
         # Cut the left edge where the stream states it, and not at the next multiple of the memory's alignment.
         decoder.flags |= Flags.unaligned
         _refuse_cut_file(path, data, streams[0])
