@@ -6,7 +6,7 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/* \
     && python3 -m venv /opt/tokenbench \
     && useradd --create-home --uid 10001 tokenbench \
-    && install --directory --owner tokenbench /work
+    && install --directory --owner tokenbench /bench
 ENV PATH=/opt/tokenbench/bin:$PATH
 
 WORKDIR /source
@@ -18,6 +18,6 @@ COPY reports/paper reports/paper
 RUN pip install --no-cache-dir '.[diffusers,download,parquet,perceptual,ray,training,vmaf]'
 
 USER tokenbench
-WORKDIR /work
+WORKDIR /bench
 ENTRYPOINT ["tokenbench"]
 CMD ["--help"]

@@ -207,3 +207,22 @@ def open_store(folder: Path | None, limit: int | None) -> Store | None:
 def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """`--engine` and `--address`, as `tokenbench.engine.chosen_engine` takes them."""
     return _engine_option(_address_option(command))
+
+
+def recorded_run_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Where what a run's result names is now: its device, tokenizer, weights and clips."""
+    options = (
+        click.option("--device", help="Torch device; by default the run's."),
+        click.option(
+            "--tokenizer",
+            metavar="NAME",
+            help="Where path/to/file.py:ClassName is now; such names, and jit: ones, are run only if they stand here.",
+        ),
+        click.option("--weights", metavar="PATH", help="Where the weights are now; by default as the run names them."),
+        click.option(
+            "--dataset", metavar="NAME|FOLDER|TOML", help="Where the clips are now; by default as the run names them."
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command

@@ -10,6 +10,7 @@ from tokenbench.cli.options import (
     network_option,
     open_store,
     optional_names,
+    recorded_run_options,
     store_limit_option,
     store_option,
     workers_option,
@@ -25,16 +26,7 @@ from tokenbench.cli.options import (
     callback=optional_names,
     help="What to add; 'tokenbench list metrics' shows all there is.",
 )
-@click.option("--device", help="Torch device; by default the run's.")
-@click.option(
-    "--tokenizer",
-    metavar="NAME",
-    help="Where path/to/file.py:ClassName is now; such names, and jit: ones, are run only if they stand here.",
-)
-@click.option("--weights", metavar="PATH", help="Where the weights are now; by default as the run names them.")
-@click.option(
-    "--dataset", metavar="NAME|FOLDER|TOML", help="Where the clips are now; by default as the run names them."
-)
+@recorded_run_options
 @network_option
 @store_option
 @store_limit_option

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tokenbench.cli.options import network_option
+from tokenbench.cli.options import network_option, recorded_run_options
 from tokenbench.errors import printable
 
 if TYPE_CHECKING:
@@ -22,16 +22,7 @@ EXIT_NOT_HELD = 1
     "--clips", type=click.IntRange(min=1), default=3, show_default=True, metavar="N", help="How many to score again."
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the random sample of clips.")
-@click.option("--device", help="Torch device; by default the run's.")
-@click.option(
-    "--tokenizer",
-    metavar="NAME",
-    help="Where path/to/file.py:ClassName is now; such names, and jit: ones, are run only if they stand here.",
-)
-@click.option("--weights", metavar="PATH", help="Where the weights are now; by default as the run names them.")
-@click.option(
-    "--dataset", metavar="NAME|FOLDER|TOML", help="Where the clips are now; by default as the run names them."
-)
+@recorded_run_options
 @network_option
 def command(
     run: Path,
