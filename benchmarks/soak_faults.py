@@ -46,7 +46,7 @@ LOADED = (
 # What differs from run to run by nature: times, the order of parts that workers finish, and what only a run itself
 # reads. A temporary file that was left behind counts in any case.
 PRIVATE = {"journal.jsonl", ".lock", "attached", "shards", ".build", "checkpoints", "cache"}
-UNSTABLE = {"result.json": ("environment",), "training.json": ("date", "seconds")}
+UNSTABLE = {"result.json": ("environment", "crc32"), "training.json": ("date", "seconds")}
 
 PROTOCOL = """
 schema = "tokenbench.build/1"

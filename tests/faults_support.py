@@ -14,7 +14,7 @@ from tokenbench.media.image import write_png
 
 # What only the commands themselves read, and what differs from run to run by nature.
 PRIVATE = {"journal.jsonl", ".lock", "attached", "shards", ".build", "checkpoints"}
-UNSTABLE = {"result.json": ("environment",), "training.json": ("date", "seconds")}
+UNSTABLE = {"result.json": ("environment", "crc32"), "training.json": ("date", "seconds")}
 
 PROTOCOL = """
 schema = "tokenbench.build/1"

@@ -1,4 +1,4 @@
-"""JSON objects with a checksum: what a disk or a hand has changed in a file that a run goes on from is seen."""
+"""JSON objects with a checksum: what a disk or a hand has changed in a file that is read again is seen."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 _SEAL = "crc32"
+_WRONG = "its checksum is wrong"
 
 
 def seal(values: Mapping[str, Any], **layout: Any) -> str:
@@ -30,9 +31,21 @@ def unseal(text: str | bytes) -> dict[str, Any]:
         values = json.loads(text)
     except RecursionError as error:
         raise ValueError("brackets without end") from error
-    if not isinstance(values, dict) or values.pop(_SEAL, None) != _checksum(values):
-        raise ValueError("its checksum is wrong")
-    return values
+    if not isinstance(values, dict) or _SEAL not in values:
+        raise ValueError(_WRONG)
+    return checked(values)
+
+
+def checked(values: Mapping[str, Any]) -> dict[str, Any]:
+    """A parsed object without its checksum, which it need not have.
+
+    Raises:
+        ValueError: it has one, and is not as it was written.
+    """
+    content = {name: value for name, value in values.items() if name != _SEAL}
+    if _SEAL in values and values[_SEAL] != _checksum(content):
+        raise ValueError(_WRONG)
+    return content
 
 
 def _checksum(values: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from networks_support import inception_file
 from numpy.typing import NDArray
-from tests_support import write_video
+from tests_support import forge, write_video
 
 from tokenbench.cli import run as run_command
 from tokenbench.media.clip import Clip
@@ -156,10 +156,7 @@ def test_what_does_not_fit_is_refused_before_any_work(
 
 
 def edit(made: Path, section: str, **values: Any) -> None:
-    file = made / "bare/result.json"
-    result = json.loads(file.read_text())
-    result[section] |= values
-    file.write_text(json.dumps(result))
+    forge(made / "bare", lambda result: result[section].update(values))
 
 
 def test_wrong_usage_is_one_line(made: Path, tokenbench: Call) -> None:

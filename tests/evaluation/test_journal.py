@@ -7,7 +7,7 @@ import pytest
 from tokenbench.errors import TokenBenchError
 from tokenbench.evaluation.attachments import Attachments
 from tokenbench.evaluation.journal import Journal
-from tokenbench.evaluation.record import ClipRecord, clips_csv
+from tokenbench.evaluation.record import Attached, ClipRecord, clips_csv
 from tokenbench.sealed import seal, unseal
 
 
@@ -24,8 +24,8 @@ def test_what_clips_attach_follows_in_their_order(tmp_path: Path) -> None:
     assert path.read_bytes() == b"12345678"
     with Journal(tmp_path, "digest") as journal:
         assert [(r.clip, r.attached) for r in journal.records.values()] == [
-            ("a", {"features": 5, "tokens": 2}),
-            ("b", {"features": 3}),
+            ("a", {"features": Attached.of(b"12345"), "tokens": Attached.of(b"xy")}),
+            ("b", {"features": Attached.of(b"678")}),
         ]
 
 
@@ -57,7 +57,7 @@ def test_lost_attachments_are_refused(tmp_path: Path) -> None:
     with pytest.raises(TokenBenchError, match="lost 2 bytes"):
         Journal(tmp_path, "digest")
     with pytest.raises(TokenBenchError, match="lost 2 bytes"):
-        Attachments(tmp_path / "attached").cut([{"features": 5}])
+        Attachments(tmp_path / "attached").cut([{"features": Attached(5, 0)}])
 
 
 def test_a_refused_folder_is_unlocked_again(tmp_path: Path) -> None:

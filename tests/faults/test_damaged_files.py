@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,13 @@ from tests_support import Outcome
 from tokenbench.datasets.building.records import read_record
 from tokenbench.datasets.manifest import read_manifest
 from tokenbench.errors import TokenBenchError
+from tokenbench.evaluation.attachments import Attachments
+from tokenbench.evaluation.folder import RunFolder
 from tokenbench.evaluation.heading import read_heading
 from tokenbench.evaluation.journal import read_journal
-from tokenbench.evaluation.shards import merge
+from tokenbench.evaluation.meters import ScoredClip
+from tokenbench.evaluation.record import Attached
+from tokenbench.evaluation.shards import ScoredFolder, merge
 from tokenbench.reporting.runs import load_runs
 
 Command = Callable[..., Outcome]
@@ -113,9 +118,42 @@ def test_a_damaged_result_is_one_line_for_a_report(tokenbench: Command, run: Pat
     refused, _ = refusals(path, cut(content), lambda: load_runs([run]))
     # The last cut takes the end of the line alone.
     assert refused >= len(range(0, len(content), 10)) - 1
-    refusals(path, changed(content), lambda: load_runs([run]))
+    path.write_bytes(content)
+    whole = load_runs([run])
+    refused, taken = refusals(path, changed(content), lambda: load_runs([run]))
+    assert refused > 150
+    # A letter of the checksum's own name, or white space.
+    assert all(runs == whole for runs in taken)
     path.write_bytes(content[:-100])
     assert "is not valid JSON" in tokenbench("report", run, "--out", tmp_path / "report").message
+
+
+@pytest.mark.parametrize("name", ["clips.csv", "frames.csv"])
+def test_a_table_is_the_one_that_its_result_was_written_with(tokenbench: Command, run: Path, name: str) -> None:
+    path = run / name
+    content = path.read_bytes()
+    refused, taken = refusals(path, changed(content), lambda: load_runs([run]))
+    assert refused > 50
+    assert not taken
+    assert f"{name} was changed after it was written" in tokenbench("report", run).message
+
+
+@pytest.mark.parametrize("place", [0, 700, -1])
+def test_a_changed_byte_of_what_sets_stand_on_stops_the_run(run: Path, place: int) -> None:
+    shard = run / "shards/1-of-2"
+    heading = read_heading(shard)
+    with RunFolder(shard, heading) as folder:
+        clip = next(iter(folder.journal.records.values()))
+        folder.add(ScoredClip(replace(clip, clip=heading.clips[-1]), {"net-video": bytes(1000)}))
+        assert folder.journal.attachments.read("net-video", 0, Attached.of(bytes(1000))) == bytes(1000)
+        path = folder.journal.attachments.path("net-video")
+    content = bytearray(path.read_bytes())
+    content[place] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(TokenBenchError, match=r"net-video\.bin: damaged, 1000 bytes before byte 1000 are not what was"):
+        ScoredFolder(shard, heading).scored(heading.clips[-1])
+    with pytest.raises(TokenBenchError, match=r"net-video\.bin: damaged"):
+        Attachments(shard / "attached").check("net-video", [Attached.of(bytes(1000))])
 
 
 def test_a_damaged_manifest_is_one_line(tokenbench: Command, clips: Path, tmp_path: Path) -> None:

@@ -89,8 +89,8 @@ def test_the_record_names_the_recipes_of_the_package(name: str) -> None:
     """The network, the losses and the rates of every stage are those that the recipes give."""
     for stage in lineage(record_of(name)):
         told = stage["recipe"]
-        first, larger, _ = told["name"].partition("-mini-large")
-        layers = [first, "mini-large"] if larger else [first]
+        first, _, later = told["name"].partition("-mini-")
+        layers = [f"{first}-mini", later] if later else [first]
         rate = told["optimiser"]["lr"]
         chosen = [f"steps={told['steps']}", f"start={told['start']!r}", f"optimiser.lr={rate}"]
         recipe = read_recipe(layers, ["data.sources=['x']", *chosen])

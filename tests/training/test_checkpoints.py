@@ -54,6 +54,18 @@ def test_what_is_written_is_read_and_only_the_newest_stay(tmp_path: Path) -> Non
     assert numbers == {"step": 100}
 
 
+@pytest.mark.parametrize("place", [-1, -40, 300])
+def test_a_changed_bit_is_seen(tmp_path: Path, place: int) -> None:
+    tensors = {"a": torch.arange(12.0).reshape(3, 4).T, "b": torch.ones(30, dtype=torch.bfloat16), "c": torch.tensor(3)}
+    path = write_checkpoint(tmp_path, 1, tensors, {"step": 1}, keep=1)
+    assert torch.equal(read_checkpoint(path)[0]["a"], tensors["a"])
+    content = bytearray(path.read_bytes())
+    content[place] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(TokenBenchError, match=r"is damaged .*; delete it to go on from the one before"):
+        read_checkpoint(path)
+
+
 def test_a_run_keeps_as_many_as_its_recipe_says_and_the_best_weights(
     recipe: Path, tmp_path: Path, carphone: NDArray
 ) -> None:

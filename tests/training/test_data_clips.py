@@ -113,6 +113,26 @@ def test_short_videos_are_left_out_and_noted(settings: DataSettings) -> None:
         build_data(replace(settings, frames=15), seed=0)
 
 
+def test_short_videos_run_back_and_forth_on_request(settings: DataSettings) -> None:
+    data = build_data(
+        replace(settings, frames=20, bounce=True, native=1.0, flip=0.0, reverse=0.0, image_every=0), seed=0
+    )
+    assert (len(data.videos.clips), data.notes) == (2, ())
+    batch = data.batch(0)
+    for frames, id_ in zip(batch.frames, batch.ids, strict=True):
+        name, _, first = id_.rpartition("@")
+        (clip,) = (each for each in data.videos.clips if each.source.id == name)
+        length = clip.index.frames
+        walk = [*range(length), *range(length - 2, 0, -1)] * 4
+        seen = dict(zip(walk[int(first) :], frames, strict=False))
+        assert len(seen) == length
+        assert all(np.array_equal(frame, seen[walk[int(first) + at]]) for at, frame in enumerate(frames))
+        for number, frame in seen.items():
+            whole = clip.read(number, 1)[0]
+            windows = np.lib.stride_tricks.sliding_window_view(whole, frame.shape)
+            assert (windows == frame).all(axis=(-3, -2, -1)).any()
+
+
 def test_a_lack_of_images_is_one_line(settings: DataSettings) -> None:
     (Path(settings.sources[0]) / "photo.png").unlink()
     with pytest.raises(TokenBenchError, match=r"no image in .*data\.image_every = 0"):

@@ -104,7 +104,7 @@ def test_every_released_network_of_the_first_two_series_has_a_recipe() -> None:
 
 
 @pytest.mark.parametrize("network", ["cv-4x8x8", "dv-4x8x8", "ci-8x8", "di-8x8"])
-@pytest.mark.parametrize("stages", [[], ["mini-large"]])
+@pytest.mark.parametrize("stages", [[], ["mini-large"], ["mini-long"]])
 def test_the_small_networks_are_the_published_ones_at_less_width(network: str, stages: list[str]) -> None:
     recipe = read_recipe([f"{network}-mini", *stages], ["data.sources=['clips']", "start=''"])
     ours, published = recipe.network.config(), read_recipe([network, "stage1"], ["data.sources=['clips']"])

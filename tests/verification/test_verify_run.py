@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from tests_support import write_video
+from tests_support import forge, write_video
 
 from tokenbench.cli import run as run_command
 from tokenbench.media.clip import Clip
@@ -42,13 +41,6 @@ def made(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "copy"
 
 
-def edit(made: Path, change: Callable[[dict[str, Any]], None]) -> None:
-    file = made / "run/result.json"
-    result = json.loads(file.read_text())
-    change(result)
-    file.write_text(json.dumps(result))
-
-
 def test_a_run_that_was_not_touched_holds_to_the_last_digit(made: Path, tokenbench: Call) -> None:
     outcome = tokenbench("verify-run", "run")
     assert (outcome.code, "wrong" in outcome.err) == (0, False)
@@ -74,6 +66,8 @@ def test_a_value_that_was_changed_is_off_and_its_mean_disagrees(made: Path, toke
     column = names.index("psnr")
     cells[column] = str(float(cells[column]) + 0.001)
     (made / "run/clips.csv").write_text("\n".join([rows[0], ",".join(cells), *rows[2:]]) + "\n")
+    assert "run/clips.csv was changed after it was written" in tokenbench("verify-run", "run").message
+    forge(made / "run")
     outcome = tokenbench("verify-run", "run")
     assert outcome.code == 1
     (off,) = [line.split() for line in outcome.out.splitlines() if line.endswith(" off")]
@@ -87,6 +81,7 @@ def test_a_value_that_was_changed_is_off_and_its_mean_disagrees(made: Path, toke
 def test_a_table_that_lost_a_clip_disagrees(made: Path, tokenbench: Call) -> None:
     rows = (made / "run/clips.csv").read_text().splitlines()
     (made / "run/clips.csv").write_text("\n".join(rows[:-1]) + "\n")
+    forge(made / "run")
     outcome = tokenbench("verify-run", "run", "--clips", 1)
     assert outcome.code == 1
     assert "wrong: all clips: result.json counts 3 clips, clips.csv has 2" in outcome.err
@@ -121,7 +116,7 @@ def test_other_clips_are_named_and_nothing_is_scored(made: Path, tokenbench: Cal
 def test_what_is_not_the_runs_is_named(
     change: Callable[[dict[str, Any]], None], message: str, made: Path, tokenbench: Call
 ) -> None:
-    edit(made, change)
+    forge(made / "run", change)
     outcome = tokenbench("verify-run", "run")
     assert outcome.code == 1
     assert f"wrong: {message}" in outcome.err
@@ -138,7 +133,7 @@ def test_a_clip_that_cannot_be_read_any_more_is_named(made: Path, tokenbench: Ca
 
 
 def test_other_versions_are_named_and_values_need_not_be_equal(made: Path, tokenbench: Call) -> None:
-    edit(made, lambda result: result["environment"].update(torch="1.0", device="cuda"))
+    forge(made / "run", lambda result: result["environment"].update(torch="1.0", device="cuda"))
     outcome = tokenbench("verify-run", "run", "--device", "cpu")
     assert outcome.code == 0
     assert "differs: torch: 1.0 in the run, " in outcome.out
@@ -147,7 +142,7 @@ def test_other_versions_are_named_and_values_need_not_be_equal(made: Path, token
 
 
 def test_an_older_result_that_names_no_inputs_is_told_where_its_clips_are(made: Path, tokenbench: Call) -> None:
-    edit(made, lambda result: [result["environment"].pop(name) for name in ("inputs", "cores", "threads")])
+    forge(made / "run", lambda result: [result["environment"].pop(name) for name in ("inputs", "cores", "threads")])
     (made / "clips").rename(made / "elsewhere")
     assert "no data set or folder 'clips'" in tokenbench("verify-run", "run").message
     outcome = tokenbench("verify-run", "run", "--dataset", "elsewhere")
@@ -157,7 +152,7 @@ def test_an_older_result_that_names_no_inputs_is_told_where_its_clips_are(made: 
 
 def test_values_of_sets_are_left_out_and_said_to_be(made: Path, tokenbench: Call) -> None:
     value = {"value": 9.0, "unit": "1", "ci95": [8.0, 10.0], "n": 3, "rank": 2}
-    edit(made, lambda result: result["metrics"].update(fid=value))
+    forge(made / "run", lambda result: result["metrics"].update(fid=value))
     outcome = tokenbench("verify-run", "run", "--clips", 1)
     assert outcome.code == 0
     assert "not scored again: fid: of the whole set" in outcome.out

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tests_support import forge
 from viewing_support import PHOTO, VIDEO, Scene
 
 Command = Callable[..., Any]
@@ -38,19 +39,13 @@ def test_parts_of_a_report_have_a_page_each_and_the_ceiling_alone_none(
 ) -> None:
     runs = [*scene.runs.values(), tmp_path / "cut"]
     shutil.copytree(scene.runs["jpeg-q75"], runs[-1])
-    change(runs[-1], lambda result: result["dataset"].update(protocol="paper/1+frames=5"))
+    forge(runs[-1], lambda result: result["dataset"].update(protocol="paper/1+frames=5"))
     ceiling = tmp_path / "ceiling"
     shutil.copytree(scene.runs["jpeg-q75"], ceiling)
-    change(ceiling, lambda result: result["dataset"].update(protocol="paper/1+frames=3"))
-    change(ceiling, lambda result: result["tokenizer"].update(name="identity"))
+    forge(ceiling, lambda result: result["dataset"].update(protocol="paper/1+frames=3"))
+    forge(ceiling, lambda result: result["tokenizer"].update(name="identity"))
     out = tmp_path / "report"
     assert tokenbench("report", *runs, ceiling, "--view", 1, "--out", out).code == 0
     found = re.findall(r'<a href="(media/[^"]+)">([^<]+)</a>', (out / "index.html").read_text())
     assert [titles for _, titles in found] == ["jpeg-q75, haar-4x8x8", "jpeg-q75"]
     assert all((out / address).is_file() for address, _ in found)
-
-
-def change(run: Path, edit: Callable[[dict[str, Any]], Any]) -> None:
-    result = json.loads((run / "result.json").read_text())
-    edit(result)
-    (run / "result.json").write_text(json.dumps(result))

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from tests_support import forge
 from viewing_support import LOOP, PHOTO, VIDEO, Scene
 
 from tokenbench.datasets.catalog import open_dataset
@@ -157,6 +158,7 @@ def test_pixels_that_were_not_scored_are_marked(scene: Scene, tokenbench: Comman
     shutil.copytree(scene.runs["jpeg-q75"], altered)
     text = (altered / "frames.csv").read_text()
     (altered / "frames.csv").write_text(re.sub(r",(\d)(\d\.\d+)$", r",1\2", text, flags=re.MULTILINE))
+    forge(altered)
     outcome = tokenbench("view", altered, "--clip", VIDEO, "--loop", 0, "--out", tmp_path / "out")
     assert outcome.code == 0
     text = (tmp_path / "out" / "index.html").read_text()
@@ -168,12 +170,10 @@ def test_a_run_that_failed_on_a_clip_says_so_beside_the_others(
 ) -> None:
     failing = tmp_path / "failing"
     shutil.copytree(scene.runs["haar-4x8x8"], failing)
-    result = json.loads((failing / "result.json").read_text())
-    result["tokenizer"]["name"] = "failing"
-    result["failed"] = [{"clip": VIDEO, "error": "decoder: 3 frames are damaged"}]
-    (failing / "result.json").write_text(json.dumps(result))
     rows = [line for line in (failing / "clips.csv").read_text().splitlines() if not line.startswith('"talk')]
     (failing / "clips.csv").write_text("\n".join(rows) + "\n")
+    failure = {"clip": VIDEO, "error": "decoder: 3 frames are damaged"}
+    forge(failing, lambda result: result.update(tokenizer=result["tokenizer"] | {"name": "failing"}, failed=[failure]))
     outcome = tokenbench("view", scene.runs["jpeg-q75"], failing, "--clip", VIDEO, "--loop", 0, "--out", tmp_path / "o")
     assert outcome.code == 1
     assert f"not shown: {VIDEO}: failing: decoder: 3 frames are damaged" in outcome.err
@@ -214,9 +214,9 @@ def test_another_data_set_is_refused(scene: Scene, tokenbench: Command, tmp_path
 def test_a_data_set_that_is_gone_is_named(scene: Scene, tokenbench: Command, tmp_path: Path) -> None:
     run = tmp_path / "run"
     run.mkdir()
-    text = (scene.runs["jpeg-q75"] / "result.json").read_text()
-    (run / "result.json").write_text(text.replace(json.dumps(str(scene.clips)), '"gone"'))
-    shutil.copy(scene.runs["jpeg-q75"] / "clips.csv", run)
+    for name in ("result.json", "clips.csv"):
+        shutil.copy(scene.runs["jpeg-q75"] / name, run)
+    forge(run, lambda result: result["environment"]["inputs"].update(dataset="gone"))
     outcome = tokenbench("view", run, "--out", tmp_path / "out")
     assert outcome.code == 2
     assert "say where with 'tokenbench view --dataset'" in outcome.message
@@ -225,8 +225,7 @@ def test_a_data_set_that_is_gone_is_named(scene: Scene, tokenbench: Command, tmp
 def test_a_tokenizer_that_cannot_be_loaded_is_named(scene: Scene, tokenbench: Command, tmp_path: Path) -> None:
     run = tmp_path / "run"
     shutil.copytree(scene.runs["haar-4x8x8"], run)
-    text = (run / "result.json").read_text()
-    (run / "result.json").write_text(text.replace('"haar-4x8x8"', '"haar-4x8x9"'))
+    forge(run, lambda result: result["environment"]["inputs"].update(tokenizer="haar-4x8x9"))
     outcome = tokenbench("view", run, "--out", tmp_path / "out")
     assert outcome.code == 2
     assert "unknown tokenizer 'haar-4x8x9'" in outcome.message

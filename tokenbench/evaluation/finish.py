@@ -25,6 +25,7 @@ from tokenbench.evaluation.result import (
 from tokenbench.evaluation.samples import keep_samples
 from tokenbench.evaluation.sets import score_sets
 from tokenbench.evaluation.token_summary import summarise_tokens
+from tokenbench.files import sha256_of_file
 from tokenbench.metrics.frames import CHANNELS
 from tokenbench.metrics.phases import mean_phases, phases
 
@@ -79,8 +80,10 @@ def finish(folder: RunFolder, failed: list[Failure], environment: dict[str, Any]
         OutputError: the folder cannot be written, or the disk is full.
     """
     result, records = assemble(folder, failed, environment), folder.records()
-    write_clips(folder.path / "clips.csv", records)
-    write_frames(folder.path / "frames.csv", records)
+    clips, frames = folder.path / "clips.csv", folder.path / "frames.csv"
+    write_clips(clips, records)
+    write_frames(frames, records)
+    result["tables"] = {table.name: sha256_of_file(table) for table in (clips, frames)}
     write_result(folder.path / "result.json", result)
     return result
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import zlib
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -12,6 +13,24 @@ from tokenbench.media.clip import Clip, MediaKind
 from tokenbench.metrics.traits import TRAITS
 
 CLIP_COLUMNS = ("clip", "domain", "frames", "height", "width", "fps")
+
+
+@dataclass(frozen=True)
+class Attached:
+    """Bytes that a clip left in its run's attachments.
+
+    Args:
+        length: in bytes.
+        crc32: of them.
+    """
+
+    length: int
+    crc32: int
+
+    @classmethod
+    def of(cls, data: bytes) -> Attached:
+        """What is recorded of these bytes."""
+        return cls(len(data), zlib.crc32(data))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +45,7 @@ class ClipRecord:
         traits: of the clip itself (`tokenbench.metrics.traits`).
         squared_errors: sum over each frame's values; empty where the protocol does not score 8-bit frames.
         skipped: metrics that the clip has no value for, and why.
-        attached: bytes that it left in the run's attachments, by kind.
+        attached: what it left in the run's attachments, by kind.
     """
 
     clip: str
@@ -41,7 +60,7 @@ class ClipRecord:
     traits: dict[str, float] = field(default_factory=dict)
     squared_errors: list[int] = field(default_factory=list)
     skipped: dict[str, str] = field(default_factory=dict)
-    attached: dict[str, int] = field(default_factory=dict)
+    attached: dict[str, Attached] = field(default_factory=dict)
 
     @classmethod
     def of(cls, clip: Clip, frames: int, values: dict[str, float], **more: Any) -> ClipRecord:
@@ -58,6 +77,16 @@ class ClipRecord:
             values=values,
             **more,
         )
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> ClipRecord:
+        """From what `as_dict` gave.
+
+        Raises:
+            TypeError: it has other fields.
+        """
+        attached = {name: Attached(**part) for name, part in values.get("attached", {}).items()}
+        return cls(**{**values, "attached": attached})
 
     @property
     def cluster(self) -> str:

@@ -15,6 +15,7 @@ from tokenbench.media.clip import MediaKind
 from tokenbench.metrics import METRICS
 from tokenbench.metrics.frames import CHANNELS
 from tokenbench.metrics.phases import psnr_series
+from tokenbench.sealed import seal
 from tokenbench.statistics import summarise
 
 SCHEMA = "tokenbench.result/1"
@@ -94,7 +95,7 @@ class Result(TypedDict):
     """Everything that a report needs, and that traces a number to what made it.
 
     `metrics` is over all clips; set metrics stand there only where all clips are of one kind. `unavailable` says which
-    metrics were asked for and could not be measured, and why.
+    metrics were asked for and could not be measured, and why. `tables` has the SHA-256 of the files beside it, by name.
     """
 
     schema: str
@@ -108,6 +109,7 @@ class Result(TypedDict):
     failed: list[Failure]
     samples: list[dict[str, Any]]
     environment: dict[str, Any]
+    tables: NotRequired[dict[str, str]]
 
 
 def metric_names(records: Collection[ClipRecord]) -> list[str]:
@@ -169,8 +171,9 @@ def add_sets(result: Result, kind: str, metrics: Mapping[str, Any], unavailable:
 
 
 def write_result(path: Path, result: Result) -> None:
-    """Write `result.json`, whole or not at all; plain JSON, without NaN."""
-    write_text(path, json.dumps(result, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
+    """Write `result.json`, whole or not at all; plain JSON, without NaN, its checksum at the end."""
+    plain = json.loads(json.dumps(result, allow_nan=False))
+    write_text(path, seal(plain, indent=2, ensure_ascii=False) + "\n")
 
 
 def write_clips(path: Path, records: Sequence[ClipRecord]) -> None:

@@ -47,12 +47,17 @@ def score_sets(heading: Heading, records: Sequence[ClipRecord], attachments: Att
         records: of all clips, in the order in which they were journalled.
         attachments: features as float32 n x 2 x d, by "network-kind".
         kind: of media.
+
+    Raises:
+        TokenBenchError: features are damaged.
     """
     values = SetValues()
     networks = heading.set_networks(kind)
     for network, metrics in tqdm(networks.items(), desc=f"{kind} sets", unit="set", disable=not networks):
+        name = f"{network}-{kind}"
+        attachments.check(name, [record.attached[name] for record in records if name in record.attached])
         try:
-            scored = _score(f"{network}-{kind}", records, attachments, heading.numbers, heading.features[network])
+            scored = _score(name, records, attachments, heading.numbers, heading.features[network])
         except TokenBenchError as error:
             values.unavailable |= {metric.name: str(error) for metric in metrics}
             continue
@@ -67,7 +72,7 @@ def _score(
     from tokenbench.metrics.sets import score_set
 
     row_bytes = _SIDES * width * _FLOAT_BYTES
-    rows = [record.attached.get(name, 0) // row_bytes for record in records]
+    rows = [record.attached[name].length // row_bytes if name in record.attached else 0 for record in records]
     if sum(rows) < 2:
         raise TokenBenchError(f"a distance of sets needs at least two samples, got {sum(rows)}; score more clips")
     # Clips of one source share their first clip's number.

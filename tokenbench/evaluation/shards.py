@@ -119,8 +119,8 @@ class ScoredFolder:
         ends: dict[str, int] = {}
         for record in read_journal(folder, heading.fingerprint).values():
             self._records[record.clip] = record, dict(ends)
-            for name, length in record.attached.items():
-                ends[name] = ends.get(name, 0) + length
+            for name, attached in record.attached.items():
+                ends[name] = ends.get(name, 0) + attached.length
 
     def __contains__(self, clip: str) -> bool:
         return clip in self._records
@@ -133,7 +133,7 @@ class ScoredFolder:
         """
         record, starts = self._records[clip]
         attached = {
-            name: self._attachments.read(name, starts.get(name, 0), length) for name, length in record.attached.items()
+            name: self._attachments.read(name, starts.get(name, 0), part) for name, part in record.attached.items()
         }
         return ScoredClip(record, attached, read_sample(self._folder / SAMPLES, self._numbers[clip]))
 

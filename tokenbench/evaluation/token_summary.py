@@ -19,14 +19,14 @@ def summarise_tokens(records: Iterable[ClipRecord], attachments: Attachments, ki
         kind: of media.
 
     Raises:
-        TokenBenchError: the clips' tokens are not of one kind and size.
+        TokenBenchError: the clips' tokens are not of one kind and size, or damaged.
     """
     name = f"tokens-{kind}"
     summary = TokenSummary()
     offset = 0
     for record in records:
-        if length := record.attached.get(name, 0):
-            counts = TokenCounts.from_bytes(attachments.read(name, offset, length))
+        if attached := record.attached.get(name):
+            counts = TokenCounts.from_bytes(attachments.read(name, offset, attached))
             summary.add(counts, pixels=record.frames * record.height * record.width)
-            offset += length
+            offset += attached.length
     return summary.as_dict() if offset else None

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tokenbench.errors import TokenBenchError
+from tokenbench.sealed import checked
 
 # What to do about a file that is damaged or was made by something else.
 WRITE_AGAIN = "write it again with 'tokenbench eval'"
@@ -106,7 +107,7 @@ def read_record(file: Path) -> Record:
     """The object that a JSON file holds.
 
     Raises:
-        TokenBenchError: the file cannot be read, or holds no JSON object.
+        TokenBenchError: the file cannot be read, holds no JSON object, or has another checksum than its own.
     """
     try:
         data = json.loads(file.read_text(encoding="utf-8"))
@@ -124,4 +125,7 @@ def read_record(file: Path) -> Record:
         raise TokenBenchError(f"{file} is no JSON that a run writes ({error}); {WRITE_AGAIN}") from error
     if not isinstance(data, dict):
         raise TokenBenchError(f"{file} holds a {type(data).__name__}, expected a JSON object; {WRITE_AGAIN}")
-    return Record(file, data)
+    try:
+        return Record(file, checked(data))
+    except ValueError as error:
+        raise TokenBenchError(f"{file} was changed after it was written ({error}); {WRITE_AGAIN}") from error

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from tokenbench.errors import TokenBenchError
+from tokenbench.files import sha256_of_file
 from tokenbench.reporting.clips import ClipScores, read_clips
 from tokenbench.reporting.records import WRITE_AGAIN, Record, read_record
 
@@ -164,6 +165,7 @@ def load_run(path: Path) -> Run:
     schema = record.data.get("schema")
     if schema != SCHEMA:
         raise TokenBenchError(f"{file} has schema {schema!r}, expected {SCHEMA!r}; {WRITE_AGAIN} of this version")
+    _refuse_changed(file.parent, _texts(record.child("tables")))
     metrics = _metrics(record.child("metrics", required=True))
     clips = read_clips(file.parent / "clips.csv", metrics)
     return Run(
@@ -203,6 +205,14 @@ def _result_file(path: Path) -> Path:
             f"{path} holds no result.json: let its 'tokenbench eval' finish first, or give another folder"
         )
     return file
+
+
+def _refuse_changed(folder: Path, tables: Mapping[str, str]) -> None:
+    """Refuse tables that are not those that the result was written with."""
+    for name, digest in tables.items():
+        file = folder / PurePosixPath(name).name
+        if file.is_file() and sha256_of_file(file) != digest:
+            raise TokenBenchError(f"{file} was changed after it was written; {WRITE_AGAIN}")
 
 
 def _tokenizer(record: Record) -> TokenizerRecord:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from tokenbench.errors import TokenBenchError
@@ -38,7 +40,8 @@ def write_checkpoint(
         OutputError: the disk is full; the checkpoints before are as they were.
     """
     path = out / CHECKPOINTS / _PATTERN.format(step)
-    write_tensors(path, tensors, {"state": json.dumps(numbers)})
+    here, state = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}, json.dumps(numbers)
+    write_tensors(path, here, {"state": state, "crc32": _checksum(here, state)})
     for old in _all(out)[:-keep]:
         old.unlink(missing_ok=True)
     return path
@@ -55,9 +58,22 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no dictionary
-            return tensors, json.loads(file.metadata()["state"])
+            metadata = file.metadata() or {}
+        # Checkpoints of earlier versions have none.
+        if metadata.get("crc32") not in (None, _checksum(tensors, metadata["state"])):
+            raise ValueError("its checksum is wrong")
+        return tensors, json.loads(metadata["state"])
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise TokenBenchError(f"{path} is damaged ({error}); delete it to go on from the one before") from error
+
+
+def _checksum(tensors: Mapping[str, Tensor], state: str) -> str:
+    """Of contiguous tensors on the CPU, and of the numbers."""
+    crc = zlib.crc32(state.encode())
+    for name in sorted(tensors):
+        crc = zlib.crc32(name.encode(), crc)
+        crc = zlib.crc32(tensors[name].flatten().view(torch.uint8).numpy(), crc)
+    return f"{crc:08x}"
 
 
 def _all(out: Path) -> list[Path]:

@@ -120,7 +120,7 @@ class TrainingData:
         for index in range(rank * size, (rank + 1) * size):
             chance = draw(self.seed, step, index)
             clip, first = pool.pick(chance.which)
-            frames = clip.read(first, 1 if images else settings.frames)
+            frames = _read(clip, first, 1 if images else settings.frames)
             sample = (image_sample if images else video_sample)(frames, chance, settings)
             samples.append(sample)
             ids.append(f"{clip.source.id}@{first}")
@@ -155,14 +155,15 @@ def build_data(
     store = Store(Path(settings.cache).expanduser(), settings.cache_bytes, settings.cache_short_side)
     with store.locked():
         indexed = store.indexed(found, on_clip)
-        long = [pair for pair in indexed if pair[0].clip.kind == "image" or pair[1].frames >= settings.frames]
+        least = 1 if settings.bounce else settings.frames
+        long = [pair for pair in indexed if pair[0].clip.kind == "image" or pair[1].frames >= least]
         stored = store.stored(long, on_clip)
     videos = [clip for clip in stored if clip.source.clip.kind == "video"]
     images = [clip for clip in stored if clip.source.clip.kind == "image"]
     if settings.uses_videos and not videos:
         raise TokenBenchError(
             f"no video of {settings.frames} frames or more in {', '.join(settings.sources)}; add a source, lower "
-            "data.frames, or set data.image_every = 1 to train on images only"
+            "data.frames, set data.bounce = true, or data.image_every = 1 to train on images only"
         )
     if settings.uses_images and not images:
         raise TokenBenchError(
@@ -172,11 +173,22 @@ def build_data(
     return TrainingData(
         settings=settings,
         seed=seed,
-        videos=_pool(videos, settings.frames),
+        videos=_pool(videos, least),
         images=_pool(images, 1),
         notes=tuple(_notes(settings, indexed, stored)),
         sha256=hashlib.sha256("".join(f"{clip.source.cut}\n" for clip in stored).encode()).hexdigest(),
     )
+
+
+def _read(clip: StoredClip, first: int, count: int) -> NDArray[np.uint8]:
+    """Frames from `first` on, back and forth where the clip has not so many."""
+    if first + count <= clip.index.frames:
+        return clip.read(first, count)
+    turn = max(2 * (clip.index.frames - 1), 1)
+    forth = np.arange(first, first + count) % turn
+    numbers = np.minimum(forth, turn - forth)
+    begin = numbers.min()
+    return clip.read(begin, numbers.max() - begin + 1)[numbers - begin]
 
 
 def _pool(clips: list[StoredClip], frames: int) -> Pool:
@@ -187,7 +199,8 @@ def _notes(
     settings: DataSettings, indexed: list[tuple[SourceClip, ClipIndex]], stored: list[StoredClip]
 ) -> Iterator[str]:
     videos = [(clip, index) for clip, index in indexed if clip.clip.kind == "video"]
-    if short := [clip.id for clip, index in videos if index.frames < settings.frames]:
+    short = [clip.id for clip, index in videos if index.frames < settings.frames]
+    if short and not settings.bounce:
         named = ", ".join(short[:_NAMED_AT_MOST]) + (", ..." if short[_NAMED_AT_MOST:] else "")
         yield (f"{len(short)} of {len(videos)} videos are shorter than {settings.frames} frames and left out: {named}")
     if homeless := sum(clip.path is None for clip in stored):

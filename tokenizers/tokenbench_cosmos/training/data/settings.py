@@ -21,7 +21,9 @@ class DataSettings:
         exclude: SHA-256 digests of files that are left out, or their first 16 digits or more.
         image_every: every so many mini-batches, one is of images: 2 alternates, 0 is videos only, 1 images only. (The
             paper alternates "at a preset frequency" and does not give it.)
-        frames: of a video sample, consecutive ones. Videos that are shorter are left out.
+        frames: of a video sample, consecutive ones. Videos that are shorter are left out, but for `bounce`.
+        bounce: a sample may begin at any frame of a video, and where the video ends it runs back, and forth again at
+            the beginning: so short clips give long samples.
         height: of a video sample, in pixels.
         width: the same.
         batch: video samples in a mini-batch of one process.
@@ -44,6 +46,7 @@ class DataSettings:
     exclude: tuple[str, ...] = ()
     image_every: int = 2
     frames: int = 49
+    bounce: bool = False
     height: int = 256
     width: int = 256
     batch: int = 1
