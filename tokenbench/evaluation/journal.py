@@ -128,7 +128,7 @@ def _parsed(path: Path, content: bytes, digest: str) -> dict[str, ClipRecord]:
         header, *lines = map(unseal, content.splitlines())
         known = header.get("fingerprint")
         records = {line["clip"]: ClipRecord.from_dict(line) for line in lines} if known == digest else {}
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
         raise TokenBenchError(f"{path}: damaged ({error}); delete that folder and start again") from error
     if known != digest:
         raise TokenBenchError(

@@ -113,7 +113,7 @@ class KnownClip:
     def agrees_with(self, now: ScoredClip) -> bool:
         """Whether what is measured now is of the same reconstruction as what is known."""
         known = self.pieces.get(PIXELS)
-        return known is None or known.facts["squared_errors"] == now.record.squared_errors
+        return known is None or known.facts["squared_errors"] == list(now.record.squared_errors)
 
     def refuse_other(self, now: ScoredClip, path: Path) -> None:
         """Refuse a reconstruction that was kept but does not give the errors that are known.

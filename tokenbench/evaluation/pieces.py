@@ -154,7 +154,7 @@ def _pixels(scored: ScoredClip) -> Piece:
         "frames": record.frames,
         "values": {name: value for name, value in record.values.items() if name in _IN_PIXELS},
         "traits": record.traits,
-        "squared_errors": record.squared_errors,
+        "squared_errors": list(record.squared_errors),
         "skipped": {name: reason for name, reason in record.skipped.items() if name not in known},
         "sample": sample.frame if sample else 0,
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -58,9 +59,13 @@ class ClipRecord:
     fps: float
     values: dict[str, float]
     traits: dict[str, float] = field(default_factory=dict)
-    squared_errors: list[int] = field(default_factory=list)
+    squared_errors: Sequence[int] = ()
     skipped: dict[str, str] = field(default_factory=dict)
     attached: dict[str, Attached] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        # Eight bytes each: a long run keeps those of all frames of all clips.
+        object.__setattr__(self, "squared_errors", array("Q", self.squared_errors))
 
     @classmethod
     def of(cls, clip: Clip, frames: int, values: dict[str, float], **more: Any) -> ClipRecord:
@@ -84,6 +89,7 @@ class ClipRecord:
 
         Raises:
             TypeError: it has other fields.
+            OverflowError: errors are negative, or larger than any.
         """
         attached = {name: Attached(**part) for name, part in values.get("attached", {}).items()}
         return cls(**{**values, "attached": attached})
@@ -95,7 +101,7 @@ class ClipRecord:
 
     def as_dict(self) -> dict[str, Any]:
         """For the journal."""
-        return asdict(self)
+        return asdict(self) | {"squared_errors": list(self.squared_errors)}
 
 
 def clips_csv(records: Sequence[ClipRecord], metrics: Sequence[str]) -> str:

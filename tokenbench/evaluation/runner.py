@@ -70,25 +70,16 @@ class Evaluation:
 
     def fingerprint(self) -> str:
         """Digest of what decides the numbers."""
-        return fingerprint(
-            {
-                "tokenbench": tokenbench.__version__,
-                "tokenizer": describe_tokenizer(self),
-                "dataset": [self.dataset.manifest_sha256, [clip.id for clip in self.dataset.clips]],
-                "protocol": self.protocol.as_dict(),
-                "compute": [self.compute.device.type, str(self.compute.dtype)],
-                "tokens": self.tokens,
-                "save_reconstructions": self.save_reconstructions,
-            }
-        )
+        return self._fingerprint(describe_tokenizer(self))
 
     def heading(self) -> Heading:
         """What is known before the first clip."""
+        tokenizer = describe_tokenizer(self)
         return Heading.of(
-            self.fingerprint(),
+            self._fingerprint(tokenizer),
             self.protocol,
             self.measures,
-            tokenizer=describe_tokenizer(self),
+            tokenizer=tokenizer,
             dataset=self.dataset.name,
             manifest_sha256=self.dataset.manifest_sha256,
             clips=[clip.id for clip in self.dataset.clips],
@@ -100,6 +91,19 @@ class Evaluation:
             device=str(self.compute.device),
             dtype=str(self.compute.dtype).removeprefix("torch."),
             inputs=self.inputs,
+        )
+
+    def _fingerprint(self, tokenizer: Mapping[str, Any]) -> str:
+        return fingerprint(
+            {
+                "tokenbench": tokenbench.__version__,
+                "tokenizer": tokenizer,
+                "dataset": [self.dataset.manifest_sha256, [clip.id for clip in self.dataset.clips]],
+                "protocol": self.protocol.as_dict(),
+                "compute": [self.compute.device.type, str(self.compute.dtype)],
+                "tokens": self.tokens,
+                "save_reconstructions": self.save_reconstructions,
+            }
         )
 
 

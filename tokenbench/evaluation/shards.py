@@ -85,16 +85,15 @@ def merge(folders: Sequence[Path], out: Path) -> Result:
             raise TokenBenchError(f"{other}: is of another run than {shards[0]}; merge shards of one command")
     with RunFolder(out, heading) as folder:
         # A clip that several shards have scored is taken from the first.
-        places = {clip: shard for shard in reversed(shards) for clip in read_journal(shard, heading.fingerprint)}
+        places = {clip: part for shard in reversed(shards) for part in [ScoredFolder(shard, heading)] for clip in part}
         states = [state for shard in shards if (state := _read_state(shard))]
         failed = {each["clip"]: each for state in states for each in state.failed}
         there = {*folder.journal.records, *places, *failed}
         if missing := [clip for clip in heading.clips if clip not in there]:
             raise TokenBenchError(_incomplete(missing, shards))
-        parts = {shard: ScoredFolder(shard, heading) for shard in dict.fromkeys(places.values())}
         for clip in tqdm(heading.clips, desc="merge", unit="clip", dynamic_ncols=True):
             if clip in places and clip not in folder.journal.records:
-                folder.add(parts[places[clip]].scored(clip))
+                folder.add(places[clip].scored(clip))
         left = [failed[clip] for clip in heading.clips if clip not in folder.journal.records]
         environment = {**states[0].environment, "shards": [_summary(state) for state in states]}
         return finish(folder, left, environment)
@@ -124,6 +123,9 @@ class ScoredFolder:
 
     def __contains__(self, clip: str) -> bool:
         return clip in self._records
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._records)
 
     def scored(self, clip: str) -> ScoredClip:
         """One of its clips.

@@ -72,7 +72,7 @@ def _checksum(tensors: Mapping[str, Tensor], state: str) -> str:
     crc = zlib.crc32(state.encode())
     for name in sorted(tensors):
         crc = zlib.crc32(name.encode(), crc)
-        crc = zlib.crc32(tensors[name].flatten().view(torch.uint8).numpy(), crc)
+        crc = zlib.crc32(tensors[name].flatten().view(torch.uint8).numpy().data, crc)
     return f"{crc:08x}"
 
 
