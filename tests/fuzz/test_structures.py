@@ -20,8 +20,11 @@ from tokenbench.datasets.manifest import read_entries
 from tokenbench.datasets.official_list import read_official_list
 from tokenbench.datasets.review.decisions import read_decisions
 from tokenbench.errors import TokenBenchError
+from tokenbench.evaluation.journal import read_journal
+from tokenbench.evaluation.record import Attached, ClipRecord
 from tokenbench.recipes import read_layers
 from tokenbench.reporting.runs import load_run
+from tokenbench.sealed import seal
 from tokenbench.tokens.header import Header
 from tokenbench.weights.parts import parts_of
 
@@ -104,6 +107,36 @@ def test_a_result_with_one_wrong_value_is_read_or_refused(random: Any) -> None:
         (folder / "result.json").write_text(json.dumps(tree))
     with contextlib.suppress(TokenBenchError):
         load_run(folder)
+
+
+@few
+@given(st.randoms(use_true_random=False))
+def test_a_journal_whose_checksums_fit_a_wrong_value_is_read_or_refused(random: Any) -> None:
+    parts = {"features": Attached.of(b"12345")}
+    traits = {"si": 40.0, "ti": 3.0}
+    record = ClipRecord(
+        clip="a",
+        domain="d",
+        kind="video",
+        frames=2,
+        height=16,
+        width=16,
+        fps=25.0,
+        values={"psnr": 30.0},
+        traits=traits,
+        squared_errors=[1, 2],
+        attached=parts,
+    )
+    lines = [{"fingerprint": "digest"}, record.as_dict()]
+    place = random.randrange(2)
+    changed = mutate_tree(lines[place], random)
+    lines[place] = changed if isinstance(changed, dict) else {"clip": changed}
+    try:
+        content = "".join(seal(line) + "\n" for line in lines)
+    except RecursionError:
+        return
+    with contextlib.suppress(TokenBenchError):
+        read_journal(written(content.encode(), "journal.jsonl").parent, "digest")
 
 
 @few
