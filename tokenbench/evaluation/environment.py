@@ -35,7 +35,7 @@ def environment(
         "ffmpeg": {name: ".".join(map(str, numbers)) for name, numbers in sorted(av.library_versions.items())},
         "platform": platform.platform(),
         "device": device,
-        "device_name": _device_name(device),
+        "device_name": device_name(device),
         "cores": cores(),
         "threads": None if dtype is None else _threads(),
         "dtype": dtype,
@@ -43,6 +43,16 @@ def environment(
         "command": _command(),
         **({"inputs": dict(inputs)} if inputs else {}),
     }
+
+
+def device_name(device: str) -> str:
+    """Of a GPU or a processor; empty for a GPU where there is none."""
+    if device.startswith("cuda"):
+        import torch
+
+        # A cluster's nodes have GPUs that this machine may lack.
+        return torch.cuda.get_device_name(device) if torch.cuda.is_available() else ""
+    return platform.processor() or platform.machine()
 
 
 def _command() -> str:
@@ -56,12 +66,3 @@ def _threads() -> int:
     import torch
 
     return torch.get_num_threads()
-
-
-def _device_name(device: str) -> str:
-    if device.startswith("cuda"):
-        import torch
-
-        # A cluster's nodes have GPUs that this machine may lack.
-        return torch.cuda.get_device_name(device) if torch.cuda.is_available() else ""
-    return platform.processor() or platform.machine()

@@ -13,6 +13,7 @@ from tokenbench.engine import Worker
 from tokenbench.engine.contract import unheard
 from tokenbench.errors import OUT_OF_MEMORY, OutputError, TokenBenchError
 from tokenbench.evaluation.device import device_of_worker, open_device
+from tokenbench.evaluation.environment import device_name
 from tokenbench.evaluation.job import Conditions, Job, Scoring
 from tokenbench.evaluation.measures import Measures
 from tokenbench.evaluation.meters import ScoredClip
@@ -45,9 +46,12 @@ class Opening:
     def load(self, device: torch.device, measures: Measures) -> Scoring:
         """The scoring on a device, with networks that are loaded there."""
         compute = Compute(device, self.conditions.compute.dtype)
+        # The command's machine may have another device.
+        environment = {**self.conditions.known.environment, "device_name": device_name(str(device))}
+        known = replace(self.conditions.known, environment=environment)
         settings = dict(self.settings)
         tokenizer = load_tokenizer(self.name, weights=self.weights, device=device, dtype=compute.dtype, **settings)
-        return Scoring(tokenizer, replace(self.conditions, compute=compute, measures=measures))
+        return Scoring(tokenizer, replace(self.conditions, compute=compute, measures=measures, known=known))
 
 
 def prepare_openings(openings: Sequence[Opening], worker: Worker) -> Callable[[ScoreTask], Outcomes]:
