@@ -41,8 +41,9 @@ check: install
 	$(BIN)/mypy
 
 # A worker a core, each with one thread; the tests of a file stay together, for they share what is costly to make.
+# Bytecode is kept whatever the environment says: else each process that a test starts compiles all of torch again.
 test: check
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadfile -m "not docs"
+	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadfile -m "not docs"
 
 # What the documentation says, done: its commands, the steps of CONTRIBUTING.md, and the site.
 test-docs: install

@@ -57,6 +57,11 @@ every = 0
 tensorboard = false
 """
 
+# Steps large enough to learn, and small enough that a rounding error does not grow fivefold with each. Where a gradient
+# is nearly 0, Adam's step has the sign of its rounding error: not so with an epsilon above that.
+STEADY = ("optimiser.lr=2e-4", "optimiser.eps=1e-3", "discriminator.lr=2e-4", "discriminator.eps=1e-3")
+HALF = ("data.batch=1", "data.image_batch=1")
+
 
 def write_recipe(place: Path, source: Path) -> Path:
     """A recipe of seconds, on the clips of a folder."""
@@ -96,6 +101,11 @@ def torchrun(processes: int, recipe: Path, out: Path, *overrides: str) -> subpro
 def losses(out: Path) -> list[dict[str, float]]:
     """The loss terms of every step of a run."""
     return [line["terms"] for line in read_log(out) if "terms" in line]
+
+
+def curve(out: Path, *names: str) -> NDArray[np.float64]:
+    """The loss terms of those names, step by step."""
+    return np.array([terms[name] for terms in losses(out) for name in names if name in terms])
 
 
 def unseen(place: Path, carphone: NDArray[np.uint8]) -> Path:

@@ -142,7 +142,7 @@ def test_windows_on_request_are_named_and_their_seams_measured(
     assert len(values) == windows["metrics"]["seam"]["n"] == 2, "a photograph has no border"
     assert windows["metrics"]["seam"]["value"] == pytest.approx(np.mean(values))
     assert windows["metrics"]["bits_per_pixel"]["value"] > stream["metrics"]["bits_per_pixel"]["value"]
-    assert tokenbench("report", tmp_path / "stream", tmp_path / "windows", "--out", tmp_path / "report").code == 0
+    assert tokenbench("report", tmp_path / "windows", "--out", tmp_path / "report").code == 0
 
 
 def test_a_clip_that_fails_is_listed_and_the_others_go_on(tokenbench: Command, folder: Path, tmp_path: Path) -> None:
@@ -407,20 +407,25 @@ def test_an_interrupted_run_goes_on_and_ends_the_same(
         assert Path("run", name).read_bytes() == (tmp_path / "whole/run" / name).read_bytes()
 
 
-def test_a_killed_run_goes_on_and_ends_the_same(folder: Path, tmp_path: Path) -> None:
+def test_a_killed_run_goes_on_and_ends_the_same(
+    tokenbench: Command, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shutil.copy(folder / "even.mkv", folder / "second.mkv")
-    command = [sys.executable, "-m", "tokenbench", "eval", "--tokenizer", "av1-crf35", "--dataset", str(folder)]
-    subprocess.run([*command, "--out", "run"], cwd=tmp_path, check=True, capture_output=True)
+    command = ["eval", "--tokenizer", "av1-crf35", "--dataset", str(folder), "--out", "run"]
+    monkeypatch.chdir(tmp_path)
+    # A result names its command: that of the process that is killed.
+    monkeypatch.setattr(sys, "argv", ["__main__.py", *command])
+    assert tokenbench(*command).code == 0
     expected = {name: (tmp_path / "run" / name).read_bytes() for name in ("result.json", "clips.csv")}
     shutil.rmtree(tmp_path / "run")
 
-    process = subprocess.Popen([*command, "--out", "run"], cwd=tmp_path, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen([sys.executable, "-m", "tokenbench", *command], stderr=subprocess.DEVNULL)
     journal = tmp_path / "run/journal.jsonl"
     while process.poll() is None and (not journal.exists() or journal.read_bytes().count(b"\n") < 2):
         pass
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL, "the run was to be killed before its end"
-    subprocess.run([*command, "--out", "run"], cwd=tmp_path, check=True, capture_output=True)
+    assert tokenbench(*command).code == 0
     assert {name: (tmp_path / "run" / name).read_bytes() for name in expected} == expected
 
 
@@ -445,19 +450,16 @@ sys.exit(run(sys.argv[2:]))
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="file size limits are POSIX")
-def test_a_full_disk_is_one_line_and_keeps_what_is_done(even: Path, tmp_path: Path) -> None:
-    command = ["eval", "--tokenizer", "identity", "--dataset", str(even), "--out", "run", "--save-reconstructions"]
-
-    def limited(size: int) -> subprocess.CompletedProcess[str]:
-        code = [sys.executable, "-c", _SMALL_DISK, str(size), *command]
-        return subprocess.run(code, cwd=tmp_path, capture_output=True, text=True, check=False)
-
-    full = limited(20_000)
+def test_a_full_disk_is_one_line_and_keeps_what_is_done(tokenbench: Command, even: Path, tmp_path: Path) -> None:
+    command = ["eval", "--tokenizer", "identity", "--dataset", str(even), "--out", str(tmp_path / "run")]
+    command.append("--save-reconstructions")
+    code = [sys.executable, "-c", _SMALL_DISK, "20000", *command]
+    full = subprocess.run(code, capture_output=True, text=True, check=False)
     assert full.returncode == 2, full.stderr
     assert "cannot write" in full.stderr
     assert "Traceback" not in full.stderr
     assert not list((tmp_path / "run").rglob(".even*")), "no half-written file stays"
-    assert limited(1 << 30).returncode == 0
+    assert tokenbench(*command).code == 0
 
 
 def test_an_unwritable_folder_is_one_line(tokenbench: Command, even: Path, tmp_path: Path) -> None:

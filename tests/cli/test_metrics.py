@@ -15,12 +15,17 @@ import numpy as np
 import pytest
 import torch
 from networks_support import alex_trunk_file, i3d_file, inception_file
+from numpy.typing import NDArray
 from pytorch_fid import inception as pytorch_fid
 from tests_support import write_video
 
 from tokenbench.evaluation import job, score
-from tokenbench.media.image import read_image
+from tokenbench.media.clip import Clip
+from tokenbench.media.image import read_image, write_png
 from tokenbench.media.video import read_chunks
+from tokenbench.reporting.leaderboard import group_runs
+from tokenbench.reporting.runs import load_runs
+from tokenbench.reporting.tables import markdown
 
 Command = Callable[..., Any]
 
@@ -39,6 +44,30 @@ def networks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def named(networks: dict[str, Path]) -> list[str]:
     """The options that name their files."""
     return [text for name, path in networks.items() for text in ("--network", f"{name}={path}")]
+
+
+@pytest.fixture
+def shortened(tmp_path: Path, carphone: NDArray[np.uint8], mini: dict[str, Clip]) -> Callable[[int], Path]:
+    """`folder` with so many frames in a video and one more in the other: each costs a pass through a network."""
+
+    def write(frames: int) -> Path:
+        place = tmp_path / "short"
+        write_video(place / "even.mkv", carphone[:frames, :64, :80])
+        write_video(place / "odd.mkv", carphone[5 : 6 + frames, :67, :93])
+        write_png(place / "photo.png", next(mini["chelsea"].chunks(1))[0][:77, :102])
+        return place
+
+    return write
+
+
+# The network of clips refuses shorter ones.
+SHORT = 9
+
+
+@pytest.fixture
+def short(shortened: Callable[[int], Path]) -> Path:
+    """As short as all networks take."""
+    return shortened(SHORT)
 
 
 @pytest.fixture
@@ -87,6 +116,7 @@ def test_what_is_missing_is_said_before_any_work(
 def test_what_is_missing_can_be_left_out_and_is_marked(
     tokenbench: Command, folder: Path, tmp_path: Path, nowhere: None
 ) -> None:
+    (folder / "photo.png").unlink()
     out = tmp_path / "run"
     asked = ("--metrics", "psnr,lpips,fid,flicker", "--skip-unavailable")
     outcome = tokenbench("eval", "--tokenizer", "haar-4x8x8", "--dataset", folder, *asked, "--out", out)
@@ -130,7 +160,7 @@ def prepared(frames: torch.Tensor) -> torch.Tensor:
 
 def test_values_are_those_of_the_reference_tools(
     tokenbench: Command,
-    folder: Path,
+    short: Path,
     tmp_path: Path,
     networks: dict[str, Path],
     named: list[str],
@@ -138,7 +168,7 @@ def test_values_are_those_of_the_reference_tools(
 ) -> None:
     out = tmp_path / "run"
     asked = ("--metrics", "psnr,lpips-alex,fid,fvd", *named, "--save-reconstructions")
-    outcome = tokenbench("eval", "--tokenizer", "haar-4x8x8", "--dataset", folder, *asked, "--out", out)
+    outcome = tokenbench("eval", "--tokenizer", "haar-4x8x8", "--dataset", short, *asked, "--out", out)
     assert outcome.code == 0, outcome.err
     result = result_of(out)
 
@@ -152,7 +182,7 @@ def test_values_are_those_of_the_reference_tools(
     frame_features: list[list[torch.Tensor]] = [[], []]
     clip_features: list[list[torch.Tensor]] = [[], []]
     for row in rows_of(out):
-        sides = frames_of(folder, row["clip"]), frames_of(out / "reconstructions", row["clip"])
+        sides = frames_of(short, row["clip"]), frames_of(out / "reconstructions", row["clip"])
         with torch.inference_mode():
             expected = judge(*(side.permute(0, 3, 1, 2) / 127.5 - 1 for side in sides)).mean().item()
             if row["clip"] != "photo.png":
@@ -166,7 +196,7 @@ def test_values_are_those_of_the_reference_tools(
         assert value == pytest.approx(frechet(*(torch.cat(side).double().numpy() for side in features)), rel=1e-5)
 
     video, image = (result["media"][kind] for kind in ("video", "image"))
-    assert video["metrics"]["fid"]["n"] == 14 + 11
+    assert video["metrics"]["fid"]["n"] == 9 + 10
     assert video["metrics"]["fvd"]["n"] == 2
     assert image["unavailable"].keys() == {"fid", "kid"}, "one photograph is no set"
     assert "fid" not in result["metrics"], "videos and photographs are no common set"
@@ -178,10 +208,10 @@ def test_values_are_those_of_the_reference_tools(
     assert "+inception-fid=" in result["dataset"]["protocol"], "somebody's own weights are comparable with themselves"
 
 
-def test_identical_clips_have_no_distance(tokenbench: Command, folder: Path, tmp_path: Path, named: list[str]) -> None:
+def test_identical_clips_have_no_distance(tokenbench: Command, short: Path, tmp_path: Path, named: list[str]) -> None:
     out = tmp_path / "run"
     asked = ("--metrics", "ssim,lpips-alex,fid,fvd,flicker,temporal-lpips,psnr-uint8wrap", *named)
-    assert tokenbench("eval", "--tokenizer", "identity", "--dataset", folder, *asked, "--out", out).code == 0
+    assert tokenbench("eval", "--tokenizer", "identity", "--dataset", short, *asked, "--out", out).code == 0
     metrics = result_of(out)["media"]["video"]["metrics"]
     assert metrics["ssim"]["value"] == 1
     for name in ("lpips-alex", "fid", "kid", "fvd", "kvd", "flicker", "temporal-lpips"):
@@ -189,10 +219,19 @@ def test_identical_clips_have_no_distance(tokenbench: Command, folder: Path, tmp
     assert metrics["psnr-uint8wrap"]["value"] > 180
 
 
+@pytest.mark.parametrize(("metric", "frames", "network"), [("fid", 2, "inception"), ("fvd", SHORT, "i3d")])
 def test_a_run_that_is_cut_short_goes_on_without_scoring_a_clip_twice(
-    tokenbench: Command, folder: Path, tmp_path: Path, named: list[str], monkeypatch: pytest.MonkeyPatch
+    tokenbench: Command,
+    shortened: Callable[[int], Path],
+    tmp_path: Path,
+    named: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    metric: str,
+    frames: int,
+    network: str,
 ) -> None:
-    command = ("eval", "--tokenizer", "haar-4x8x8", "--dataset", folder, "--metrics", "psnr,fid,fvd", *named)
+    asked = ("--dataset", shortened(frames), "--metrics", f"psnr,{metric}", *named)
+    command = ("eval", "--tokenizer", "haar-4x8x8", *asked)
     assert tokenbench(*command, "--out", tmp_path / "whole").code == 0
     scored: list[str] = []
     score_clip = job.score_clip
@@ -205,7 +244,7 @@ def test_a_run_that_is_cut_short_goes_on_without_scoring_a_clip_twice(
 
     monkeypatch.setattr(job, "score_clip", score_until_cut)
     assert tokenbench(*command, "--out", tmp_path / "cut").code == 130
-    features = next((tmp_path / "cut" / "attached").glob("inception*.bin"))
+    features = next((tmp_path / "cut" / "attached").glob(f"{network}*.bin"))
     with features.open("ab") as file:
         file.write(b"half of a clip that was being written")
     scored.clear()
@@ -216,16 +255,22 @@ def test_a_run_that_is_cut_short_goes_on_without_scoring_a_clip_twice(
     assert whole["metrics"] == cut["metrics"]
 
 
+@pytest.mark.parametrize(("metrics", "frames"), [("psnr,ssim,fid,lpips-alex,flicker,psnr-frame", 2), ("fvd", SHORT)])
 def test_compare_measures_what_eval_measured(
-    tokenbench: Command, folder: Path, tmp_path: Path, named: list[str]
+    tokenbench: Command,
+    shortened: Callable[[int], Path],
+    tmp_path: Path,
+    named: list[str],
+    metrics: str,
+    frames: int,
 ) -> None:
-    out, file = tmp_path / "run", tmp_path / "compare.json"
-    asked = ("--metrics", "psnr,ssim,fid,fvd,lpips-alex,flicker,psnr-frame", *named)
+    clips, out, file = shortened(frames), tmp_path / "run", tmp_path / "compare.json"
+    asked = ("--metrics", metrics, *named)
     evaluated = tokenbench(
-        "eval", "--tokenizer", "haar-4x8x8", "--dataset", folder, *asked, "--out", out, "--save-reconstructions"
+        "eval", "--tokenizer", "haar-4x8x8", "--dataset", clips, *asked, "--out", out, "--save-reconstructions"
     )
     assert evaluated.code == 0, evaluated.err
-    assert tokenbench("compare", folder, out / "reconstructions", *asked, "--out", file).code == 0
+    assert tokenbench("compare", clips, out / "reconstructions", *asked, "--out", file).code == 0
     compared = json.loads(file.read_text())["media"]["video"]["metrics"]
     for name, value in result_of(out)["media"]["video"]["metrics"].items():
         if name != "bits_per_pixel":
@@ -266,9 +311,8 @@ def test_another_tools_convention_is_another_protocol(tokenbench: Command, folde
     assert values["pytorch-msssim"][1] != pytest.approx(values["paper"][1], abs=1e-4)
     assert values["unquantised"][0] == pytest.approx(values["paper"][0], abs=0.1)
     assert values["truncate"][0] != values["paper"][0]
-    outcome = tokenbench("report", *(tmp_path / name for name in values), "--out", tmp_path / "report")
-    assert outcome.code == 0, outcome.err
-    assert (tmp_path / "report" / "leaderboard.md").read_text().count("\n## clips · ") == len(values)
+    leaderboard = markdown(group_runs(load_runs([tmp_path / name for name in values])))
+    assert leaderboard.count("\n## clips · ") == len(values)
 
 
 def test_unknown_names_are_one_line(tokenbench: Command, folder: Path, tmp_path: Path) -> None:

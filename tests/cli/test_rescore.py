@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +17,7 @@ from tokenbench.cli import run as run_command
 from tokenbench.media.clip import Clip
 from tokenbench.media.image import write_png
 from tokenbench.media.writer import LosslessWriter
+from tokenbench.sealed import unseal
 
 Call = Callable[..., Any]
 
@@ -48,7 +48,7 @@ def made(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def result_of(run: Path) -> dict[str, Any]:
-    result = json.loads((run / "result.json").read_text())
+    result = unseal((run / "result.json").read_text())
     del result["environment"]
     return result
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -32,6 +31,7 @@ from tokenbench.evaluation.windows import Compute
 from tokenbench.evaluation.work import Conditions, Scoring, prepare_scorings
 from tokenbench.media.clip import Clip
 from tokenbench.registry import load_tokenizer
+from tokenbench.sealed import unseal
 
 ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'tokenbench[ray]'")
 
@@ -74,7 +74,7 @@ def cluster() -> Iterator[str]:
 
 def written(out: Path) -> tuple[dict[str, Any], bytes, bytes]:
     """What must not depend on who did the work."""
-    result = json.loads((out / "result.json").read_text())
+    result = unseal((out / "result.json").read_text())
     del result["environment"]
     return result, (out / "clips.csv").read_bytes(), (out / "frames.csv").read_bytes()
 

@@ -76,11 +76,16 @@ def test_any_write_may_fail(
             "report": ("report", tmp_path / "parts", "--out", out),
         }[name]
 
+    if name == "report":
+        # Fewer figures: a photograph has no curve of frames.
+        (clips / "a.mkv").unlink()
     if name in ("merge", "report"):
-        assert tokenbench(*scoring(clips, tmp_path / "parts", "--shard", "1/1")).code == 0
+        assert tokenbench(*scoring(clips, tmp_path / "parts", "--metrics", "psnr", "--shard", "1/1")).code == 0
         assert tokenbench("merge", tmp_path / "parts").code == 0
+    assert tokenbench(*command(tmp_path / "whole")).code == 0
+    # Counted the second time: the first one of a process also makes folders for what it compiles.
     with failing(disk, sys.maxsize):
-        assert tokenbench(*command(tmp_path / "whole")).code == 0
+        assert tokenbench(*command(tmp_path / "again")).code == 0
         writes = disk.count
     assert writes > 8
     expected, out = contents(tmp_path / "whole"), tmp_path / "run"
@@ -117,7 +122,7 @@ mount("size=64m")
 codes = {}
 for name, command in json.loads(sys.argv[3]).items():
     codes[name] = []
-    for kibibytes in (0, 8, 32, 96, 512, 4096, 16384):
+    for kibibytes in (0, 16, 128, 1024, 16384):
         leave(kibibytes << 10)
         codes[name].append(run(command))
     shutil.copytree(disk / name, elsewhere / name)
@@ -135,13 +140,18 @@ def test_real_disks_that_are_full_or_read_only(tokenbench: Command, clips: Path,
     disk.mkdir()
     (tmp_path / "copied").mkdir()
     recipe = write_recipe(tmp_path, folder)
+    # A report of few figures.
+    (tmp_path / "photographs").mkdir()
+    shutil.copy(clips / "b.png", tmp_path / "photographs")
+    photograph = tmp_path / "photograph"
+    assert tokenbench(*scoring(tmp_path / "photographs", photograph, "--metrics", "psnr")).code == 0
 
     def commands(place: Path) -> dict[str, list[str]]:
         lines = {
-            "eval": scoring(clips, place / "eval", "--save-reconstructions"),
+            "eval": scoring(clips, place / "eval", "--metrics", "psnr", "--save-reconstructions"),
             "build": building(clips, place / "build"),
             "train": ("train", recipe, "--set", "steps=2", "--out", place / "train"),
-            "report": ("report", whole / "eval", "--out", place / "report"),
+            "report": ("report", photograph, "--out", place / "report"),
         }
         return {name: [str(word) for word in line] for name, line in lines.items()}
 

@@ -284,10 +284,17 @@ def runs(tmp_path_factory: pytest.TempPathFactory, clips: list[SourceClip]) -> d
 
 @pytest.fixture
 def change(tmp_path: Path) -> Callable[..., Path]:
-    """A copy of a run's result.json, edited: `change(run, function)`; the other files stay away."""
+    """A copy of a run's result.json, edited: `change(run, function)`; the other files stay away.
 
-    def copy(run: Path, edit: Callable[[dict[str, Any]], None], name: str = "changed") -> Path:
+    A brief one keeps the photographs' PSNR alone, and so two figures of eight.
+    """
+
+    def copy(
+        run: Path, edit: Callable[[dict[str, Any]], object], name: str = "changed", *, brief: bool = False
+    ) -> Path:
         result = json.loads((run / "result.json").read_text())
+        if brief:
+            del result["media"]["video"], result["media"]["image"]["metrics"]["ssim"], result["metrics"]["ssim"]
         edit(result)
         folder = tmp_path / name
         folder.mkdir()

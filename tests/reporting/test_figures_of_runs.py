@@ -12,6 +12,7 @@ from golden_support import CLIPS, write_golden_runs
 
 from tokenbench.errors import TokenBenchError
 from tokenbench.reporting.figures import LINE_COLOURS, Plot
+from tokenbench.reporting.frame_curves import draw_frame_curves
 from tokenbench.reporting.frame_scores import read_frames
 from tokenbench.reporting.leaderboard import group_runs
 from tokenbench.reporting.plots import draw_plots
@@ -59,17 +60,30 @@ def test_files_that_hold_no_times_are_refused_in_a_line(tmp_path: Path) -> None:
         read_speeds(write_times(tmp_path, schema="other/1"))
 
 
-def test_domains_have_a_panel_each_and_rows_a_bar(tmp_path: Path) -> None:
-    plots = draw(write_golden_runs(tmp_path / "runs"))
+def curves(runs: list[Path]) -> Plot:
+    """The figure of frames alone."""
+    (group,) = group_runs(load_runs(runs))
+    plot = draw_frame_curves(group, group.tables[0], "frames")
+    assert plot
+    return plot
+
+
+@pytest.fixture(scope="module")
+def plots(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Plot]:
+    """Of runs that were not timed, and have no series of frames."""
+    return draw(write_golden_runs(tmp_path_factory.mktemp("golden")))
+
+
+def test_domains_have_a_panel_each_and_rows_a_bar(plots: dict[str, Plot]) -> None:
     assert {"psnr-domains", "ssim-domains"} <= set(plots)
     assert "fvd-domains" not in plots
     for text in ("driving", "robotics", "net-D", "h264-crf23", "ceiling of a storage"):
         assert f"<!-- {text}" in plots["psnr-domains"].svg
 
 
-def test_frames_are_drawn_for_the_hardest_and_the_median_clip(tmp_path: Path) -> None:
+def test_frames_are_drawn_for_the_hardest_and_the_median_clip(plots: dict[str, Plot], tmp_path: Path) -> None:
+    assert "frames" not in plots
     runs = write_golden_runs(tmp_path / "runs")
-    assert "frames" not in draw(runs)
     for run in runs[:3]:
         lines = [f"{clip},{frame},{30 + frame % 7}.0" for clip in CLIPS for frame in range(49)]
         (run / "frames.csv").write_text("\n".join(["clip,frame,psnr", *lines]))
@@ -86,11 +100,11 @@ def test_frames_that_begin_a_window_are_dots(tmp_path: Path) -> None:
     for run in runs[1:3]:
         lines = [f"{clip},{frame},{30 + frame % 7}.0" for clip in CLIPS for frame in range(49)]
         (run / "frames.csv").write_text("\n".join(["clip,frame,psnr", *lines]))
-    assert "<!-- a window begins -->" not in draw(runs)["frames"].svg
+    assert "<!-- a window begins -->" not in curves(runs).svg
     result = json.loads((runs[1] / "result.json").read_text())
     result["tokenizer"]["window_used"] = 17
     (runs[1] / "result.json").write_text(json.dumps(result))
-    plot = draw(runs)["frames"]
+    plot = curves(runs)
     assert "<!-- a window begins -->" in plot.svg
     # Frames 17 and 34, in the panels of two clips, and the legend's own.
     dots = [

@@ -96,11 +96,25 @@ def dump(page: Path, profile: Path, width: int = 1280, *further: str) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("width", [1280, 500])
-def test_sorting_filtering_and_viewing(width: int, runs: dict[str, Path], tmp_path: Path) -> None:
-    page = write_report(list(runs.values()), tmp_path / "out")
+@pytest.fixture(scope="module")
+def probed(runs: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    page = write_report(list(runs.values()), tmp_path_factory.mktemp("probed"))
     page.write_text(page.read_text().replace("<head>", LISTEN, 1).replace("</body>", PROBE, 1))
-    found = re.search(r'data-noted="([^"]*)"', dump(page, tmp_path / "profile", width))
+    return page
+
+
+@pytest.fixture(scope="module")
+def audited(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("audited")
+    page = write_report(write_golden_runs(folder / "runs"), folder / "out", baseline="net-D")
+    start, _, end = page.read_text().rpartition("</body>")
+    page.write_text(start + f"<script>{AXE.read_text()}</script>" + AUDIT + end)
+    return page
+
+
+@pytest.mark.parametrize("width", [1280, 500])
+def test_sorting_filtering_and_viewing(width: int, probed: Path, tmp_path: Path) -> None:
+    found = re.search(r'data-noted="([^"]*)"', dump(probed, tmp_path / "profile", width))
     assert found
     noted = json.loads(html.unescape(found[1]))
     assert noted["errors"] == []
@@ -128,11 +142,8 @@ def test_sorting_filtering_and_viewing(width: int, runs: dict[str, Path], tmp_pa
 
 @pytest.mark.skipif(not AXE.is_file(), reason="no axe-core: npm install --no-save axe-core")
 @pytest.mark.parametrize(("width", "flag"), [(1280, "--force-dark-mode"), (500, "--disable-sync")])
-def test_axe_finds_nothing(width: int, flag: str, tmp_path: Path) -> None:
-    page = write_report(write_golden_runs(tmp_path / "runs"), tmp_path / "out", baseline="net-D")
-    start, _, end = page.read_text().rpartition("</body>")
-    page.write_text(start + f"<script>{AXE.read_text()}</script>" + AUDIT + end)
-    document = dump(page, tmp_path / "profile", width, flag, "--virtual-time-budget=120000")
+def test_axe_finds_nothing(width: int, flag: str, audited: Path, tmp_path: Path) -> None:
+    document = dump(audited, tmp_path / "profile", width, flag, "--virtual-time-budget=120000")
     found = re.search(r'data-audit="([^"]*)"', document)
     assert found
     audit = json.loads(html.unescape(found[1]))

@@ -1,7 +1,8 @@
 """Networks written as the released files are, and read back."""
 
 import csv
-from dataclasses import replace
+import shutil
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -41,10 +42,23 @@ def made(name: str) -> CosmosTokenizer:
     return tokenizer
 
 
-@pytest.mark.parametrize("name", FAMILIES)
-def test_archives_have_the_released_call_conventions_at_any_size(tmp_path: Path, name: str) -> None:
-    tokenizer = made(name)
-    paths = tokenizer.export("jit", tmp_path)
+@dataclass(frozen=True)
+class Exported:
+    """A network and its archives."""
+
+    name: str
+    tokenizer: CosmosTokenizer
+    paths: list[Path]
+
+
+@pytest.fixture(scope="module", params=FAMILIES)
+def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Exported:
+    tokenizer = made(request.param)
+    return Exported(request.param, tokenizer, tokenizer.export("jit", tmp_path_factory.mktemp("exported")))
+
+
+def test_archives_have_the_released_call_conventions_at_any_size(exported: Exported) -> None:
+    tokenizer, paths = exported.tokenizer, exported.paths
     assert [path.name for path in paths] == ["encoder.jit", "decoder.jit", "autoencoder.jit"]
     encoder, decoder, autoencoder = (torch.jit.load(path) for path in paths)
     config = tokenizer.module.config
@@ -68,14 +82,12 @@ def test_archives_have_the_released_call_conventions_at_any_size(tmp_path: Path,
         assert relative_error(reconstructed[0], video) < 1e-5
 
 
-@pytest.mark.parametrize("name", FAMILIES)
-def test_exported_halves_load_again(tmp_path: Path, name: str) -> None:
-    tokenizer = made(name)
-    tokenizer.export("jit", tmp_path)
-    (tmp_path / "autoencoder.jit").unlink()
-    again = small_card(name).load(weights=str(tmp_path))
+def test_exported_halves_load_again(exported: Exported, tmp_path: Path) -> None:
+    for half in exported.paths[:2]:
+        shutil.copy(half, tmp_path)
+    again = small_card(exported.name).load(weights=str(tmp_path))
     assert isinstance(again, CosmosTokenizer)
-    loaded, original = again.module.state_dict(), tokenizer.module.state_dict()
+    loaded, original = again.module.state_dict(), exported.tokenizer.module.state_dict()
     assert loaded.keys() == original.keys()
     assert all(torch.equal(loaded[key], original[key]) for key in original)
     assert again.provenance["settings"]["groups_from"] == "file"

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from safetensors.torch import load_file
-from training_support import follow, losses, torchrun, unseen, write_recipe
+from training_support import HALF, STEADY, curve, follow, torchrun, unseen, write_recipe
 
-from tokenbench.errors import TokenBenchError
 from tokenbench_cosmos.training.logbook import read_log
 
-# Steps large enough to learn, and small enough that a rounding error does not grow fivefold with each. Where a gradient
-# is nearly 0, Adam's step has the sign of its rounding error: not so with an epsilon above that.
-STEADY = ("optimiser.lr=2e-4", "optimiser.eps=1e-3", "discriminator.lr=2e-4", "discriminator.eps=1e-3")
-HALF = ("data.batch=1", "data.image_batch=1")
 GAME = (
     "losses.adversarial=hinge",
     "losses.r1_every=2",
@@ -30,10 +24,6 @@ GAME = (
 @pytest.fixture
 def recipe(tmp_path: Path, folder: Path) -> Path:
     return write_recipe(tmp_path, folder)
-
-
-def curve(out: Path, *names: str) -> NDArray[np.float64]:
-    return np.array([terms[name] for terms in losses(out) for name in names if name in terms])
 
 
 @pytest.mark.slow
@@ -66,18 +56,3 @@ def test_two_processes_have_the_losses_of_one_with_twice_the_batch(
     scores = [[line["evaluation"]["psnr"] for line in log if "evaluation" in line] for log in logs]
     assert scores[1] == pytest.approx(scores[0], abs=1e-2)
     assert made.stdout.count("written to") == 1
-
-
-@pytest.mark.slow
-def test_sharded_weights_go_on_where_they_were(recipe: Path, tmp_path: Path) -> None:
-    settings = ("parallel=fsdp", *STEADY, *HALF)
-    out = tmp_path / "two"
-    for steps in (4, 6):
-        made = torchrun(2, recipe, out, *settings, f"steps={steps}")
-        assert made.returncode == 0, made.stderr
-    follow(recipe, tmp_path / "one", *STEADY)
-    assert np.abs(curve(out, "l1") / curve(tmp_path / "one", "l1") - 1).max() < 1e-5
-    # One process would go on with other samples.
-    assert json.loads((out / "training.json").read_text())["processes"] == 2
-    with pytest.raises(TokenBenchError, match="number of processes has changed"):
-        follow(recipe, out, *settings)
