@@ -16,6 +16,9 @@ OLDEST_TESTS := tests/networks \
   $(addprefix tests/metrics/test_,feature_meters.py ms_ssim.py perceptual.py pixel_torch.py sets.py warping.py) \
   $(addprefix tests/evaluation/test_,frames_on_device.py haar_and_codecs.py streams.py)
 
+# Bytecode is kept whatever the environment says: else each process that a test starts compiles all of torch again.
+TESTED := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1
+
 .PHONY: install demo test test-docs test-oldest check docs benchmark clean
 
 install: $(VENV)/.installed
@@ -41,18 +44,17 @@ check: install
 	$(BIN)/mypy
 
 # A worker a core, each with one thread; the tests of a file stay together, for they share what is costly to make.
-# Bytecode is kept whatever the environment says: else each process that a test starts compiles all of torch again.
 test: check
-	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadfile -m "not docs"
+	$(TESTED) $(BIN)/pytest -n auto --dist loadfile -m "not docs"
 
 # What the documentation says, done: its commands, the steps of CONTRIBUTING.md, and the site.
 test-docs: install
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto -m docs
+	$(TESTED) $(BIN)/pytest -n auto -m docs
 
 test-oldest: install
 	$(BIN)/uv venv --quiet --allow-existing --python 3.11 $(OLDEST)
 	$(BIN)/uv pip install --quiet --python $(OLDEST)/bin/python --editable . --group dev $(OLDEST_TORCH)
-	OMP_NUM_THREADS=1 $(OLDEST)/bin/pytest -n auto --dist loadfile -m "not docs and not slow" $(OLDEST_TESTS)
+	$(TESTED) $(OLDEST)/bin/pytest -n auto --dist loadfile -m "not docs and not slow" $(OLDEST_TESTS)
 
 docs: install
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict

@@ -81,12 +81,10 @@ def furnish(place: Path) -> None:
         torch.jit.script(module).save(str(net / f"{name}.jit"))
     for name in ("tokenizer", "card"):
         (net / f"{name}.toml").write_text(CARD)
-    for name, tokenizer in {"a": "haar-4x8x8", "b": "klt-4x8x8", "c": "haar-8x8"}.items():
+    for name, tokenizer in {"before": "haar-4x8x8", "after": "klt-4x8x8"}.items():
         done = run(place, f"tokenbench eval --tokenizer {tokenizer} --out runs/{name} --save-reconstructions")
         assert done.returncode == 0, done.stderr
-    shutil.copytree(place / "runs/a", place / "runs/before")
-    shutil.copytree(place / "runs/b", place / "runs/after")
-    shutil.copytree(place / "runs/a/reconstructions", place / "path/to/reconstructions")
+    shutil.copytree(place / "runs/before/reconstructions", place / "path/to/reconstructions")
     for name, folder in {"original": "originals", "reconstruction": "reconstructions"}.items():
         frames = np.concatenate(list(read_chunks(place / f"path/to/{folder}/carphone.mkv", FRAMES)))
         write_video(place / f"{name}.mp4", frames)
