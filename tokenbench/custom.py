@@ -7,7 +7,9 @@ import importlib.util
 import inspect
 import sys
 from collections.abc import Mapping
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
+from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 from tokenbench.errors import TokenBenchError
@@ -71,18 +73,26 @@ def _instance(path: Path, class_name: str, offered: Mapping[str, Any], settings:
         raise TokenBenchError(f"{where}: cannot be made: {type(error).__name__}: {error}") from error
 
 
+class _Compiled(SourceFileLoader):
+    """Compiles a file each time: kept bytecode is told by the file's size and second, which an edit may leave."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        """Of the file as it is now."""
+        return self.source_to_code(self.get_data(self.path), self.path)
+
+
 def _module(path: Path) -> Any:
     if not path.is_file():
         raise TokenBenchError(f"{path}: no such file; give path/to/file.py:ClassName")
-    spec = importlib.util.spec_from_file_location(f"tokenbench_custom_{path.stem}", path)
-    if spec is None:
+    name = f"tokenbench_custom_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path, loader=_Compiled(name, str(path)))
+    if spec is None or spec.loader is None:
         raise TokenBenchError(f"{path}: not a Python file; give path/to/file.py:ClassName")
     module = importlib.util.module_from_spec(spec)
     # Dataclasses and pickles look their module up by name.
     sys.modules[spec.name] = module
     try:
-        # Without bytecode that is kept: it is told by the file's size and second, which a quick edit may leave.
-        exec(compile(path.read_bytes(), path, "exec"), vars(module))
+        spec.loader.exec_module(module)
     except Exception as error:  # a stranger's file may raise anything
         raise TokenBenchError(f"{path}: cannot be imported: {type(error).__name__}: {error}") from error
     return module
