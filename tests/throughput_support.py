@@ -72,6 +72,25 @@ def leave() -> None:
     os._exit(7)
 
 
+def hold_for_a_moment(size: int) -> tuple[int, int, int]:
+    """Take bytes and give them back: the peak, what is held afterwards, and the peak after it was reset.
+
+    Each is in bytes, over what was held before.
+    """
+    # The other functions here must not wait for torch to be loaded.
+    import torch
+
+    from tokenbench.throughput import memory
+
+    device = torch.device("cpu")
+    assert memory.reset_peak(device)
+    before = memory.held(device)
+    torch.ones(size, dtype=torch.uint8)
+    peak, held = memory.peak(device), memory.held(device)
+    assert memory.reset_peak(device)
+    return peak - before, held - before, memory.peak(device) - before
+
+
 def take_beyond_the_limit() -> bool:
     """Whether an allocation of more than the machine has is refused, and known for what it is."""
     # The other functions here must not wait for torch to be loaded.
