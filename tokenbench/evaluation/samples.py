@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -102,13 +102,8 @@ def thin_samples(folder: Path, numbers: dict[str, int], records: Collection[Clip
     there = _clip_numbers(folder)
     if len(there) <= _MOST:
         return
-    kept = {
-        numbers[record.clip]
-        for ranked in _by_kind(records)
-        for part in _parts([record for record in ranked if numbers[record.clip] in there], _median(ranked))
-        for record in part[:_KEPT]
-    }
-    _keep_only(folder, kept)
+    parts = _parts(records, {clip for clip, number in numbers.items() if number in there})
+    _keep_only(folder, {numbers[record.clip] for ranked in parts for part in ranked for record in part[:_KEPT]})
 
 
 def keep_samples(
@@ -131,34 +126,25 @@ def keep_samples(
         OutputError: the folder cannot be written.
     """
     there = _clip_numbers(folder)
-    chosen = [
-        (rank, part[0])
-        for ranked in _by_kind(records)
-        for rank, part in zip(
-            _RANKS,
-            _parts([record for record in ranked if numbers[record.clip] in there], _median(ranked)),
-            strict=True,
-        )
-        if part
-    ]
+    parts = _parts(records, {clip for clip, number in numbers.items() if number in there})
+    chosen = [(rank, part[0]) for ranked in parts for rank, part in zip(_RANKS, ranked, strict=True) if part]
     samples = [_describe(out, folder, rank, record, numbers[record.clip]) for rank, record in chosen]
     _keep_only(folder, {numbers[record.clip] for _, record in chosen})
     return samples
 
 
-def _by_kind(records: Collection[ClipRecord]) -> list[list[ClipRecord]]:
-    """Records by PSNR, those of videos and of photographs apart."""
-    kinds = ([record for record in records if record.kind == kind] for kind in ("video", "image"))
-    return [sorted(kind, key=_psnr) for kind in kinds if kind]
+def _parts(records: Collection[ClipRecord], shown: set[str]) -> Iterator[tuple[list[ClipRecord], ...]]:
+    """Of videos, then of photographs: the shown clips' records from the worst, from the median, and from the best on.
 
-
-def _parts(ranked: list[ClipRecord], median: float) -> tuple[list[ClipRecord], ...]:
-    """The records from the worst, from the median, and from the best on."""
-    return ranked, sorted(ranked, key=lambda record: abs(_psnr(record) - median)), ranked[::-1]
-
-
-def _median(ranked: list[ClipRecord]) -> float:
-    return _psnr(ranked[len(ranked) // 2])
+    The median is that of all clips. Only what is shown is sorted, for there may be a million of the others.
+    """
+    for kind in ("video", "image"):
+        values = np.array([_psnr(record) for record in records if record.kind == kind])
+        if values.size:
+            middle = values.size // 2
+            median = np.partition(values, middle)[middle]
+            ranked = sorted((r for r in records if r.kind == kind and r.clip in shown), key=_psnr)
+            yield ranked, sorted(ranked, key=lambda record: abs(_psnr(record) - median)), ranked[::-1]
 
 
 def _psnr(record: ClipRecord) -> float:
