@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -422,7 +423,7 @@ def test_a_killed_run_goes_on_and_ends_the_same(
     process = subprocess.Popen([sys.executable, "-m", "tokenbench", *command], stderr=subprocess.DEVNULL)
     journal = tmp_path / "run/journal.jsonl"
     while process.poll() is None and (not journal.exists() or journal.read_bytes().count(b"\n") < 2):
-        pass
+        time.sleep(0.001)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL, "the run was to be killed before its end"
     assert tokenbench(*command).code == 0
