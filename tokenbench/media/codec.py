@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from tokenbench.errors import ClipError, TokenBenchError
 from tokenbench.media.colour import ColourConverter
+from tokenbench.media.ffmpeg_log import silence
 from tokenbench.media.rate import frame_rate
 
 # Of a frame, in pixels: libx265 writes past its buffers below some 40, and libsvtav1 refuses less.
@@ -145,6 +146,7 @@ def repeatable(encoder: str, options: Mapping[str, str]) -> dict[str, str]:
 
 def _context(name: str, mode: str) -> VideoCodecContext:
     try:
+        silence()
         context: Any = av.CodecContext.create(name, mode)  # type: ignore[call-overload]
     except (av.error.FFmpegError, ValueError) as error:
         verb = "encoder" if mode == "w" else "decoder"

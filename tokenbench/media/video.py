@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from tokenbench.errors import ClipError
 from tokenbench.media.colour import ColourConverter
+from tokenbench.media.ffmpeg_log import silence
 from tokenbench.media.limits import FRAMES, PIXELS, refuse_absurd_size, refuse_special_file
 from tokenbench.media.member import Member
 from tokenbench.media.orientation import display_matrix, orient, swaps_sides, turn_of
@@ -153,6 +154,7 @@ def open_video(path: Path | Member, *, threads: int = 0) -> Iterator[OpenVideo]:
     # While the file is probed, too, and for frames that become larger behind the header.
     limits = {"max_pixels": str(PIXELS.value)}
     allowed = {"format_whitelist": ",".join(_FORMATS), "protocol_whitelist": "file"}
+    silence()
     try:
         # Named as a file: "take:2.mp4" alone would be FFmpeg's protocol "take". Titles may be in any encoding.
         name: Any = f"file:{path}" if data is None else BytesIO(data)

@@ -17,6 +17,7 @@ from tokenbench.errors import ClipError
 from tokenbench.files import cannot_write
 from tokenbench.media.codec import repeatable
 from tokenbench.media.colour import ColourConverter, rgb_frame
+from tokenbench.media.ffmpeg_log import silence
 from tokenbench.media.rate import frame_rate
 from tokenbench.media.stored import LOSSLESS, VIEWING, VideoFormat
 
@@ -61,6 +62,7 @@ class FrameWriter:
         is_rgb = pixel_format == "rgb24"
         self.pixel_format = video_format.pixel_format_of(height, width) if is_rgb else pixel_format
         try:
+            silence()
             container: Any = av.open(f"file:{path}", "w", format=video_format.container)
         except (av.error.FFmpegError, OSError) as error:
             raise cannot_write(path, error) from error
