@@ -58,6 +58,28 @@ def test_rotation_and_mirroring_are_applied(
     assert np.array_equal(frames, turned)
 
 
+@pytest.mark.parametrize("turn", [("90",), ("180",), ("270", "-display_hflip")])
+@pytest.mark.parametrize("pixel_format", ["yuv420p10le", "yuv422p10le", "yuv444p"])
+def test_pictures_are_turned_before_their_chroma_is_interpolated_where_ffmpeg_does_so(
+    pixel_format: str, turn: tuple[str, ...], mini: dict[str, Clip], ffmpeg: Any, tmp_path: Path
+) -> None:
+    flat, path = tmp_path / "flat.mp4", tmp_path / "turned.mp4"
+    ffmpeg.make("-i", mini["carphone"].path, "-frames:v", 2, "-c:v", "libx264", "-pix_fmt", pixel_format, flat)
+    ffmpeg.make("-display_rotation", *turn, "-i", flat, "-c", "copy", path)
+    assert_as_ffmpeg(path, ffmpeg)
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts", "mpg", "flv"])
+def test_a_cut_has_the_frames_that_the_whole_video_has_there(suffix: str, ffmpeg: Any, tmp_path: Path) -> None:
+    path = tmp_path / f"whole.{suffix}"
+    source = ("-f", "lavfi", "-i", "testsrc2=size=96x64:rate=25:duration=2")
+    encoder = "mpeg2video" if suffix == "mpg" else "libx264"
+    ffmpeg.make(*source, "-c:v", encoder, "-pix_fmt", "yuv420p", "-g", 12, "-bf", 2, path)
+    whole = decoded(path)
+    assert np.array_equal(decoded(path, start=0.6, end=1.2), whole[15:30])
+    assert np.array_equal(decoded(path, start=1.88), whole[47:])
+
+
 def test_less_than_a_degree_off_a_quarter_turn_is_one(upright: Path, ffmpeg: Any, tmp_path: Path) -> None:
     path = tmp_path / "turned.mp4"
     ffmpeg.make("-display_rotation", 90.4, "-i", upright, "-c", "copy", path)

@@ -12,6 +12,7 @@ from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 from tokenbench.errors import ClipError
+from tokenbench.media.orientation import TURNS, Matrix
 from tokenbench.parallel import media_threads
 
 
@@ -31,24 +32,29 @@ class ColourConverter:
         self._key: tuple[object, ...] | None = None
         self._graph = Graph()
 
-    def to_rgb(self, frame: VideoFrame) -> NDArray[np.uint8]:
-        """A decoded frame as uint8 H x W x 3."""
-        return cast(NDArray[np.uint8], self.converted(frame, "rgb24").to_ndarray())
+    def to_rgb(self, frame: VideoFrame, matrix: Matrix | None = None) -> NDArray[np.uint8]:
+        """A decoded frame as uint8 H x W x 3, turned as its display matrix asks."""
+        return cast(NDArray[np.uint8], self.converted(frame, "rgb24", matrix).to_ndarray())
 
     def from_rgb(self, image: NDArray[np.uint8], pixel_format: str) -> VideoFrame:
         """A uint8 H x W x 3 image in FFmpeg's pixel format of that name."""
         return self.converted(rgb_frame(image), pixel_format)
 
-    def converted(self, frame: VideoFrame, pixel_format: str) -> VideoFrame:
+    def converted(self, frame: VideoFrame, pixel_format: str, matrix: Matrix | None = None) -> VideoFrame:
         """A frame in another of FFmpeg's pixel formats.
+
+        Args:
+            frame: as it was decoded.
+            pixel_format: FFmpeg's name.
+            matrix: of `tokenbench.media.orientation.display_matrix`, to turn it by.
 
         Raises:
             ClipError: there is no way from the frame's own format to that one.
         """
-        key = (frame.format.name, frame.width, frame.height, frame.colorspace, frame.color_range, pixel_format)
+        key = (frame.format.name, frame.width, frame.height, frame.colorspace, frame.color_range, pixel_format, matrix)
         try:
             if key != self._key:
-                self._graph, self._key = _graph(frame, pixel_format, self._threads), key
+                self._graph, self._key = _graph(frame, pixel_format, self._threads, matrix), key
             self._graph.vpush(frame)
             return self._graph.vpull()
         except av.error.FFmpegError as error:
@@ -75,13 +81,18 @@ def through_pixel_format(frames: NDArray[np.uint8], pixel_format: str) -> NDArra
     return np.stack(images) if images else frames
 
 
-def _graph(frame: VideoFrame, pixel_format: str, threads: int) -> Graph:
+def _graph(frame: VideoFrame, pixel_format: str, threads: int, matrix: Matrix | None) -> Graph:
     """A filter graph for frames of one kind: what the ffmpeg command builds for `-pix_fmt`."""
     graph = Graph()
     graph.threads = threads or media_threads()
-    source = frame_source(graph, frame)
-    scale = graph.add("scale", flags="bicubic")
-    graph.link_nodes(source, scale, graph.add("format", pixel_format), graph.add("buffersink"))
+    nodes = [frame_source(graph, frame)]
+    if matrix is None:
+        nodes.append(graph.add("scale", flags="bicubic"))
+    else:
+        # FFmpeg itself puts the conversion, bicubic as well, behind the turn; or before it, for formats that the turn
+        # does not know. Chroma of more than 8 bits is interpolated otherwise across than down, so that this matters.
+        nodes += [graph.add(name, argument) for name, argument in TURNS[matrix]]
+    graph.link_nodes(*nodes, graph.add("format", pixel_format), graph.add("buffersink"))
     graph.configure()
     return graph
 

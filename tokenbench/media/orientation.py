@@ -14,6 +14,19 @@ Matrix = tuple[int, int, int, int]
 
 IDENTITY: Matrix = (1, 0, 0, 1)
 
+# The filters that show a picture as its display matrix asks, as the ffmpeg command inserts them. A flip only says that
+# rows go upwards; the copy puts them in order.
+TURNS: dict[Matrix, tuple[tuple[str, str], ...]] = {
+    IDENTITY: (),
+    (-1, 0, 0, 1): (("hflip", ""),),
+    (1, 0, 0, -1): (("vflip", ""), ("copy", "")),
+    (-1, 0, 0, -1): (("hflip", ""), ("vflip", ""), ("copy", "")),
+    (0, 1, 1, 0): (("transpose", "cclock_flip"),),
+    (0, 1, -1, 0): (("transpose", "clock"),),
+    (0, -1, 1, 0): (("transpose", "cclock"),),
+    (0, -1, -1, 0): (("transpose", "clock_flip"),),
+}
+
 # Clockwise degrees of a picture that is not mirrored.
 _DEGREES: dict[Matrix, int] = {IDENTITY: 0, (0, 1, -1, 0): 90, (-1, 0, 0, -1): 180, (0, -1, 1, 0): 270}
 

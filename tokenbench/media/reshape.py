@@ -12,20 +12,7 @@ from av.video.frame import VideoFrame
 
 from tokenbench.errors import ClipError
 from tokenbench.media.colour import ColourConverter, frame_source, rgb_frame
-from tokenbench.media.orientation import IDENTITY, Matrix, orient, swaps_sides
-
-# The filters that show a picture as its display matrix asks, as the ffmpeg command inserts them. A flip only says that
-# rows go upwards; the copy puts them in order.
-_TURNS: dict[Matrix, tuple[tuple[str, str], ...]] = {
-    IDENTITY: (),
-    (-1, 0, 0, 1): (("hflip", ""),),
-    (1, 0, 0, -1): (("vflip", ""), ("copy", "")),
-    (-1, 0, 0, -1): (("hflip", ""), ("vflip", ""), ("copy", "")),
-    (0, 1, 1, 0): (("transpose", "cclock_flip"),),
-    (0, 1, -1, 0): (("transpose", "clock"),),
-    (0, -1, 1, 0): (("transpose", "cclock"),),
-    (0, -1, -1, 0): (("transpose", "clock_flip"),),
-}
+from tokenbench.media.orientation import IDENTITY, TURNS, Matrix, swaps_sides
 
 # Rounds instead of cutting off, and gives the same bits on every processor.
 _SCALER = "lanczos+accurate_rnd+bitexact"
@@ -87,9 +74,7 @@ class RgbReshaper:
     def reshaped(self, frame: VideoFrame) -> VideoFrame:
         """A frame as the clip shows it, rgb24."""
         shape = self._shape
-        image = self._colour.to_rgb(frame)
-        if shape.matrix is not None:
-            image = orient(image, shape.matrix)
+        image = self._colour.to_rgb(frame, shape.matrix)
         if shape.resized:
             from tokenbench.media.lanczos import lanczos_resized
 
@@ -152,7 +137,7 @@ def _graph(frame: VideoFrame, shape: Shape) -> Graph:
     if swaps_sides(matrix) and frame.format.chroma_width(16) != frame.format.chroma_height(16):
         # The transpose filter knows no such format.
         nodes += [graph.add("scale", flags=_SCALER), graph.add("format", shape.pixel_format)]
-    nodes += [graph.add(name, argument) for name, argument in _TURNS[matrix]]
+    nodes += [graph.add(name, argument) for name, argument in TURNS[matrix]]
     if shape.resized:
         nodes.append(graph.add("scale", w=str(shape.width), h=str(shape.height), flags=_SCALER))
     else:

@@ -25,7 +25,7 @@ from tokenbench.media.colour import ColourConverter
 from tokenbench.media.ffmpeg_log import silence
 from tokenbench.media.limits import FRAMES, PIXELS, refuse_absurd_size, refuse_special_file
 from tokenbench.media.member import Member
-from tokenbench.media.orientation import display_matrix, orient, swaps_sides, turn_of
+from tokenbench.media.orientation import display_matrix, swaps_sides, turn_of
 from tokenbench.media.truncation import HEAD_BYTES, needed_bytes
 from tokenbench.parallel import media_threads
 
@@ -35,6 +35,9 @@ _FORMATS = (
     *("mov", "matroska", "avi", "mpeg", "mpegts", "mpegvideo", "m4v", "asf", "flv", "yuv4mpegpipe", "gif"),
     *("h264", "hevc", "av1", "obu", "ivf", "ogg", "nut", "mxf", "dv", "mjpeg"),
 )
+
+# Formats that jump to a key frame at or before a time. In the others a jump may land behind it, or between key frames.
+_JUMPING = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm")
 
 # The time stamps of lists are rounded to milliseconds.
 _HALF_A_MILLISECOND = 0.0005
@@ -119,13 +122,14 @@ def read_frames(path: Path | Member, *, start: float = 0.0, end: float = 0.0) ->
         shape, matrix = None, None
         for frame in decoded(video, start, end):
             with naming(path):
-                image = colour.to_rgb(frame)
                 if shape is None:
                     # Asked once: in PyAV a frame that was asked for its side data outlives its last use.
-                    shape, matrix = image.shape, display_matrix(frame)
+                    matrix = display_matrix(frame)
+                image = colour.to_rgb(frame, matrix)
+            shape = shape or image.shape
             if image.shape != shape:
                 raise ClipError(f"{path}: the frame size changes from {shape} to {image.shape}; re-encode the file")
-            yield image if matrix is None else orient(image, matrix)
+            yield image
 
 
 @dataclass(frozen=True)
@@ -194,7 +198,7 @@ def decoded(video: OpenVideo, start: float = 0.0, end: float = 0.0) -> Iterator[
     """
     stream, unit = video.stream, video.stream.time_base or Fraction(1)
     origin = float((stream.start_time or 0) * unit)
-    if start:
+    if start and video.container.format.name in _JUMPING:
         video.container.seek(int((origin + start) / unit), stream=stream)
     count = 0
     for frame in _every(video):
