@@ -182,27 +182,58 @@ def test_what_a_tokenizer_does_wrong_is_named(how: str, message: str, carphone: 
 
 
 class Careless:
-    """A float stream that keeps or invents frames."""
+    """A float stream that gives each frame so many times."""
 
-    info = TokenizerInfo(name="careless", kind="continuous")
+    info = TokenizerInfo(name="careless", kind="continuous", padding=Padding(frames=(16, 1)))
 
-    def __init__(self, frames: int) -> None:
-        self.frames = frames
+    def __init__(self, times: list[int]) -> None:
+        self.times = torch.tensor(times)
         self.bits = 0.0
 
     def stream(self, *, fps: float) -> Careless:
         return self
 
     def push(self, video: torch.Tensor) -> torch.Tensor:
-        return video[:, :, : self.frames]
+        times, self.times = self.times[: video.shape[2]], self.times[video.shape[2] :]
+        return video.repeat_interleave(times, dim=2)
 
     def flush(self) -> torch.Tensor:
         return torch.empty(1, 3, 0, 1, 1)
 
 
-def test_a_stream_that_loses_frames_is_caught(carphone: Frames) -> None:
+def test_frames_of_the_padding_do_not_hide_those_that_a_stream_loses_or_invents(carphone: Frames) -> None:
+    out, _ = through(Careless([1] * 33), carphone, [5])
+    assert np.array_equal(out, carphone)
+    with pytest.raises(ClipError, match=r"careless\.stream gave 30 frames for 33; it must give as many"):
+        through(Careless([0] * 3 + [1] * 30), carphone, [5])
+    with pytest.raises(ClipError, match=r"careless\.stream gave 34 frames for 33"):
+        through(Careless([2] + [1] * 32), carphone, [5])
+
+
+class CarelessFrames:
+    """An 8-bit stream that loses or invents frames."""
+
+    info = TokenizerInfo(name="careless", kind="codec")
+    bits = 0.0
+
+    def __init__(self, times: list[int]) -> None:
+        self.times = times
+
+    def frame_stream(self, *, fps: float) -> CarelessFrames:
+        return self
+
+    def push(self, frames: Frames) -> Frames:
+        return np.repeat(frames, self.times, axis=0)
+
+    def flush(self) -> Frames:
+        return np.empty((0, 144, 176, 3), np.uint8)
+
+
+def test_a_stream_of_8_bit_frames_that_loses_or_invents_frames_is_caught(carphone: Frames) -> None:
     with pytest.raises(ClipError, match="ends 3 frames early"):
-        through(Careless(21), carphone, [])
+        through(CarelessFrames([0] * 3 + [1] * 21), carphone, [])
+    with pytest.raises(ClipError, match="1 frames too long"):
+        through(CarelessFrames([2] + [1] * 23), carphone, [])
 
 
 def test_tokens_that_tell_no_bits_leave_the_rate_open(carphone: Frames) -> None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tokenbench.errors import ClipError, TokenBenchError
 from tokenbench.metrics import PixelScores, psnr
-from tokenbench.metrics.phases import mean_phases, phases, psnr_series
+from tokenbench.metrics.phases import mean_phases, phases, places, psnr_series
 
 Clips = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
@@ -94,3 +94,17 @@ def test_a_mean_needs_clips_of_one_stride() -> None:
 def _with_stride(clips: Clips, stride: int) -> tuple[list[int], int, int]:
     errors, values = errors_of(clips)
     return errors, stride, values
+
+
+def test_a_place_is_counted_from_the_first_frame_with_tokens_of_its_own() -> None:
+    assert places(6, 2) == [None, 0, 1, 0, 1, 0]
+    assert places(3, 2, causal=False) == [0, 1, 0]
+    assert places(3, 4, before=2) == [1, 2, 3]
+
+
+def test_places_that_are_named_decide_who_belongs_together() -> None:
+    profile = phases([16, 4, 25, 1], 2, 100, [0, None, 1, 0])
+    assert profile == phases([4, 16, 25, 1], 2, 100)
+    lacking = phases([16, 25], 2, 100, [0, 1])
+    assert lacking["first"] is None
+    assert mean_phases([lacking, profile])["first"] == profile["first"]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tokenbench.errors import TokenBenchError
 from tokenbench.evaluation.attachments import Attachments
 from tokenbench.evaluation.folder import RunFolder
+from tokenbench.evaluation.places import clip_places
 from tokenbench.evaluation.record import ClipRecord
 from tokenbench.evaluation.result import (
     SCHEMA,
@@ -66,7 +67,7 @@ def assemble(folder: RunFolder, failed: list[Failure], environment: dict[str, An
         sets = score_sets(heading, of_kind, journal.attachments, kind)
         add_sets(result, kind, sets.metrics, sets.unavailable)
         _add_tokens(result, kind, of_kind, journal.attachments)
-        if profile := _phases(heading.tokenizer.get("compression"), of_kind):
+        if profile := _phases(heading.tokenizer, of_kind):
             result["media"][kind]["phases"] = profile
     if result["tokenizer"].get("bits_per_pixel", 0) is None and "bits_per_pixel" in result["metrics"]:
         result["tokenizer"]["bits_per_pixel"] = result["metrics"]["bits_per_pixel"]["value"]
@@ -99,12 +100,19 @@ def _add_tokens(result: Result, kind: str, records: Sequence[ClipRecord], attach
         result["media"][kind]["tokens"] = tokens
 
 
-def _phases(compression: Sequence[int] | None, records: Sequence[ClipRecord]) -> dict[str, Any] | None:
+def _phases(tokenizer: Mapping[str, Any], records: Sequence[ClipRecord]) -> dict[str, Any] | None:
     """How quality goes over the frames that share a token; None where every frame has its own."""
-    stride = compression[0] if compression else 1
+    stride, *_ = tokenizer.get("compression", [1])
+    if stride == 1:
+        return None
     profiles = [
-        phases(record.squared_errors, stride, record.height * record.width * CHANNELS)
+        phases(
+            record.squared_errors,
+            stride,
+            record.height * record.width * CHANNELS,
+            clip_places(record.frames, tokenizer),
+        )
         for record in records
         if record.kind == "video" and record.squared_errors
     ]
-    return mean_phases(profiles) if stride > 1 and profiles else None
+    return mean_phases(profiles) if profiles else None

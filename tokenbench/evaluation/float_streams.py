@@ -115,7 +115,12 @@ class PaddedStream:
         rest = _checked(self._name, self._stream.flush())
         if rest.numel() or not parts:
             parts.append(self._padding.crop(rest) if rest.numel() else rest)
-        return self._finished(torch.cat(parts, dim=2))
+        finished = self._finished(torch.cat(parts, dim=2))
+        # Cutting off the padding would hide it, and set frames beside those of other moments.
+        pushed = self._taken + (0 if missing is None else missing.shape[2])
+        if self._given != pushed:
+            raise ClipError(f"{self._name} gave {self._given} frames for {pushed}; it must give as many as it takes")
+        return finished
 
     def _push(self, padded: Tensor) -> Tensor:
         out = _checked(self._name, self._stream.push(padded))

@@ -118,9 +118,10 @@ class ClipMeters:
         self._skipped: dict[str, str] = {}
         self._pixels = PixelMeter(measures.names) if protocol.convention.quantisation != "none" else None
         self._meters: dict[str, Meter] = {} if self._pixels is None else {"psnr": self._pixels}
+        self._convention = protocol.convention.label
         if not protocol.is_paper:
             # Its PSNR and SSIM take the place of the published ones.
-            self._meters[protocol.convention.label] = ConventionScores(protocol.convention)
+            self._meters[self._convention] = ConventionScores(protocol.convention)
         self._features: dict[str, FeatureMeter] = {}
         for metric in measures.metrics:
             if metric.over == "clip" and metric.media in ("any", clip.kind) and metric.name not in _PIXEL_METRICS:
@@ -141,7 +142,7 @@ class ClipMeters:
         """The clip has ended.
 
         Raises:
-            ClipError: it cannot be measured.
+            ClipError: it cannot be measured, or the convention has no PSNR and SSIM of it.
         """
         values: dict[str, float] = {}
         for name, meter in list(self._meters.items()):
@@ -168,6 +169,9 @@ class ClipMeters:
         try:
             yield
         except NotApplicable as error:
+            if name == self._convention:
+                # Nothing stands in for PSNR and SSIM of the run's convention, least of all the published ones.
+                raise
             self._skipped[name] = str(error)
             self._features.pop(name, None)
             _close(self._meters.pop(name, None))
