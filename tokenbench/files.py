@@ -103,13 +103,14 @@ def safe_name(text: str) -> str:
 
 
 @contextmanager
-def locked(lock: Path, busy: str, *, stays: bool = True) -> Iterator[None]:
+def locked(lock: Path, busy: str, *, stays: bool = True, patience: float = 0.0) -> Iterator[None]:
     """A folder that nobody else writes to, told by a lock file in it; the folder is made where it is missing.
 
     Args:
         lock: the file.
         busy: what is wrong when another process holds it, and what to do.
         stays: whether the file stays there afterwards, unlocked.
+        patience: seconds in which another process may let go of it.
 
     Raises:
         TokenBenchError: another process holds it.
@@ -121,7 +122,7 @@ def locked(lock: Path, busy: str, *, stays: bool = True) -> Iterator[None]:
     held = FileLock(lock)
     try:
         lock.parent.mkdir(parents=True, exist_ok=True)
-        held.acquire(timeout=0)
+        held.acquire(timeout=patience)
     except Timeout as error:
         raise TokenBenchError(busy) from error
     except OSError as error:

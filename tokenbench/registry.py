@@ -7,9 +7,10 @@ list, such as a codec's operating points, have no fixed card: a plug-in makes it
 from __future__ import annotations
 
 import difflib
+import json
 from collections.abc import Callable, Iterable
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points, packages_distributions, version
+from importlib.metadata import Distribution, EntryPoint, entry_points, packages_distributions, version
 from typing import TYPE_CHECKING, Any
 
 from tokenbench.custom import is_custom, load_custom
@@ -26,6 +27,9 @@ ENTRY_POINT_GROUP = "tokenbench.tokenizers"
 PATTERN_GROUP = "tokenbench.tokenizer_patterns"
 
 _GROUPS = (ENTRY_POINT_GROUP, PATTERN_GROUP)
+
+# The distribution that this module belongs to.
+_OWN = "tokenbench"
 
 
 @cache
@@ -67,24 +71,39 @@ def find_card(name: str) -> Card:
 
 
 def packages_of(card: Card) -> dict[str, str] | None:
-    """The packages whose code a tokenizer runs, with their versions; None where its plug-in belongs to no package."""
-    module = card.factory.partition(":")[0].partition(".")[0]
-    entries = [entry for group in _GROUPS for entry in _entries(group) if entry.module.partition(".")[0] == module]
-    found = {entry.dist.name: entry.dist.version for entry in entries if entry.dist is not None}
-    if not found:
+    """The packages whose code a tokenizer runs, with their versions.
+
+    None where nothing tells when that code changes: its plug-in belongs to no package, or is run from its sources.
+    TokenBench's own plug-ins are told by a version beside the code.
+    """
+    plugins = _plugins_of(card)
+    if not plugins or any(_is_editable(plugin) for plugin in plugins if plugin.name != _OWN):
         return None
+    found = {plugin.name: plugin.version for plugin in plugins}
     for name in card.requires:
         for distribution in packages_distributions().get(name, ()):
             found[distribution] = version(distribution)
     return found
 
 
+def plugin_versions(card: Card) -> dict[str, str]:
+    """The packages that offer a tokenizer, with their versions; TokenBench itself left out."""
+    return {plugin.name: plugin.version for plugin in _plugins_of(card) if plugin.name != _OWN}
+
+
 def split_names(text: str) -> list[str]:
-    """The tokenizers of a text with commas between their names; one name may have a comma itself, as `jit:A,B` has."""
+    """The tokenizers of a text with commas between their names; one name may have a comma itself, as `jit:A,B` has.
+
+    Raises:
+        TokenBenchError: the text names none.
+    """
     try:
         find_card(text)
     except TokenBenchError:
-        return [name.strip() for name in text.split(",") if name.strip()]
+        names = [name.strip() for name in text.split(",") if name.strip()]
+        if not names:
+            raise TokenBenchError(f"{text!r} names no tokenizer: 'tokenbench list tokenizers' shows all") from None
+        return names
     return [text]
 
 
@@ -146,6 +165,18 @@ def _cards_of(entry: EntryPoint) -> list[Card]:
                 f"{_where(entry)} offers a {type(card).__name__}, expected tokenbench.Card or a list of them"
             )
     return cards
+
+
+def _plugins_of(card: Card) -> list[Distribution]:
+    module = card.factory.partition(":")[0].partition(".")[0]
+    entries = [entry for group in _GROUPS for entry in _entries(group) if entry.module.partition(".")[0] == module]
+    return [entry.dist for entry in entries if entry.dist is not None]
+
+
+def _is_editable(package: Distribution) -> bool:
+    """Whether a package was installed as a link to its sources (PEP 610)."""
+    told = json.loads(package.read_text("direct_url.json") or "{}")
+    return bool(told.get("dir_info", {}).get("editable"))
 
 
 def _entries(group: str) -> list[EntryPoint]:

@@ -11,15 +11,17 @@ import time
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from numpy.typing import NDArray
 from PIL import Image
 from tests_support import Outcome, write_video
 
-from tokenbench.datasets.building.build import locked_build
+from tokenbench.datasets.building.build import STATE, locked_build
 from tokenbench.datasets.catalog import open_dataset
 from tokenbench.engine.shard import parse_shard
 
@@ -129,6 +131,20 @@ def test_shards_of_a_build_end_in_the_same_bytes(
     assert contents(tmp_path / "shared") == contents(tmp_path / "whole")
 
 
+def test_another_storage_takes_the_first_ones_place_and_is_not_built_twice(
+    bdd: Path, protocol: Path, tokenbench: Command, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    command = ("build-dataset", f"bdd100k:{bdd}", "--protocol", protocol, "--workers", 1, "--out", out)
+    assert tokenbench(*command).code == 0
+    assert {path.suffix for path in (out / "bdd100k").iterdir()} == {".mp4"}
+    assert tokenbench(*command, "--storage", "lossless").code == 0
+    made = {path: path.stat().st_mtime_ns for path in (out / "bdd100k").iterdir()}
+    assert [path.suffix for path in made] == [".mkv"] * 3
+    assert tokenbench(*command, "--storage", "lossless").code == 0
+    assert {path: path.stat().st_mtime_ns for path in (out / "bdd100k").iterdir()} == made
+
+
 def test_a_build_and_a_shard_of_it_keep_apart(bdd: Path, protocol: Path, tokenbench: Command, tmp_path: Path) -> None:
     command = ("build-dataset", f"bdd100k:{bdd}", "--protocol", protocol, "--workers", 1, "--out", tmp_path / "out")
     shard, other = parse_shard("1/2"), ("--shard", "2/2")
@@ -138,6 +154,18 @@ def test_a_build_and_a_shard_of_it_keep_apart(bdd: Path, protocol: Path, tokenbe
         assert tokenbench(*command, *other).code == 0
     with locked_build(tmp_path / "out"):
         assert "another build is writing there" in tokenbench(*command, *other).message
+
+
+def test_shards_that_start_at_the_same_time_do_not_take_each_other_for_a_build(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with locked_build(out, parse_shard("1/2")):
+        pass
+    # As another shard has it, for the moment in which it looks whether somebody builds.
+    look = FileLock(out / STATE / "lock", thread_local=False)
+    look.acquire()
+    Timer(0.2, look.release).start()
+    with locked_build(out, parse_shard("2/2")):
+        assert not look.is_locked
 
 
 def test_broken_videos_are_replaced_by_reserves_drawn_in_advance(

@@ -375,6 +375,23 @@ def test_a_folder_of_another_run_is_left_alone(tokenbench: Command, even: Path, 
     assert (out / "result.json").read_bytes() == before
 
 
+def test_a_class_of_ones_own_that_was_changed_or_has_other_weights_is_another_run(
+    tokenbench: Command, own: Path, even: Path, tmp_path: Path
+) -> None:
+    out, weights = tmp_path / "run", tmp_path / "weights"
+    weights.mkdir()
+    (weights / "a.bin").write_bytes(b"first")
+    command = ("eval", "--tokenizer", f"{own}:Bare", "--dataset", even, "--weights", weights, "--out", out)
+    assert tokenbench(*command).code == 0
+    assert "1/1" in tokenbench(*command).err
+    (weights / "a.bin").write_bytes(b"other")
+    assert "holds a run with other settings" in tokenbench(*command).message
+    (weights / "a.bin").write_bytes(b"first")
+    assert tokenbench(*command).code == 0
+    own.write_text(own.read_text() + "\n# The same size would do.\n")
+    assert "holds a run with other settings" in tokenbench(*command).message
+
+
 def test_an_interrupted_run_goes_on_and_ends_the_same(
     tokenbench: Command, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -122,6 +122,31 @@ def test_an_incomplete_set_of_shards_is_refused(tokenbench: Command, clips: Path
     assert tokenbench("merge", tmp_path / "run").code == 1
 
 
+def test_shards_of_which_none_has_ended_are_refused(tokenbench: Command, clips: Path, tmp_path: Path) -> None:
+    command = ("eval", "--tokenizer", "haar-4x8x8", "--dataset", clips, "--limit", 2, "--out", tmp_path / "run")
+    # Killed behind its last clip, and in front of its end.
+    tokenbench(*command, "--shard", "1/1")
+    (tmp_path / "run/shards/1-of-1/shard.json").unlink()
+    outcome = tokenbench("merge", tmp_path / "run")
+    assert outcome.code == 2
+    assert "all clips are scored: 1-of-1 has not ended; give its command again" in outcome.message
+    tokenbench(*command, "--shard", "1/1")
+    assert tokenbench("merge", tmp_path / "run").code == 0
+
+
+def test_a_refused_merge_leaves_what_a_running_shard_writes(tokenbench: Command, clips: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    command = ("eval", "--tokenizer", "haar-4x8x8", "--dataset", clips, "--save-reconstructions", "--out", out)
+    tokenbench(*command, "--shard", "1/2")
+    half = out / "reconstructions/.odd-abcdefgh.part.mkv"
+    half.touch()
+    assert "2 clips are missing" in tokenbench("merge", out).message
+    assert half.exists()
+    tokenbench(*command, "--shard", "2/2")
+    assert tokenbench("merge", out).code == 1
+    assert not half.exists()
+
+
 def test_shards_of_different_runs_are_refused(tokenbench: Command, clips: Path, tmp_path: Path) -> None:
     for number, tokenizer in ((1, "haar-4x8x8"), (2, "identity")):
         tokenbench(
@@ -167,6 +192,38 @@ def test_workers_score_what_one_process_scores(tokenbench: Command, clips: Path,
     assert_same(tmp_path / "two", tmp_path / "one")
 
 
+def test_failures_are_listed_in_the_clips_order_whoever_fails_first(
+    tokenbench: Command, clips: Path, tmp_path: Path
+) -> None:
+    # The second clip can only fail once the first one's worker has waited for it.
+    own = tmp_path / "own.py"
+    own.write_text(WAITS.format(place=str(tmp_path / "second")))
+    command = ("eval", "--tokenizer", f"{own}:Waits", "--dataset", clips, "--limit", 2)
+    assert tokenbench(*command, "--workers", 2, "--out", tmp_path / "run").code == 1
+    assert [failure["clip"] for failure in result_of(tmp_path / "run")["failed"]] == ["even.mkv", "odd.mkv"]
+
+
+WAITS = """
+import time
+from pathlib import Path
+
+SECOND = Path({place!r})
+
+class Waits:
+    def encode(self, video):
+        if video.shape[-1] == 80:
+            while not SECOND.exists():
+                time.sleep(0.01)
+            time.sleep(0.5)
+        else:
+            SECOND.touch()
+        raise ValueError("no")
+
+    def decode(self, tokens):
+        return tokens
+"""
+
+
 def test_several_tokenizers_are_scored_in_one_pass_as_they_are_alone(
     tokenbench: Command, clips: Path, tmp_path: Path
 ) -> None:
@@ -188,6 +245,21 @@ def test_a_tokenizer_that_cannot_be_loaded_does_not_stop_the_others(
     assert outcome.code == 1
     assert "failed: nobody: unknown tokenizer 'nobody'" in outcome.err
     assert (tmp_path / "runs/identity/result.json").is_file()
+
+
+def test_a_rank_merges_the_others_where_one_tokenizer_is_refused(
+    tokenbench: Command, clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = ("eval", "--dataset", clips, "--limit", 1, "--shard", "1/1")
+    out = tmp_path / "runs"
+    # This folder belongs to a run of other frames then.
+    assert tokenbench(*command, "--tokenizer", "identity", "--frames", 2, "--out", out / "identity").code == 0
+    monkeypatch.setattr("tokenbench.engine.shard.is_to_merge", lambda shard: True)
+    outcome = tokenbench(*command, "--tokenizer", "identity,haar-8x8", "--frames", 3, "--out", out)
+    assert outcome.code == 1
+    assert "failed: identity: " in outcome.err
+    assert result_of(out / "haar-8x8")["dataset"]["frames"] == 3
+    assert not (out / "identity/result.json").exists()
 
 
 def test_a_rank_of_torchrun_is_a_shard_and_the_first_merges(tokenbench: Command, clips: Path, tmp_path: Path) -> None:

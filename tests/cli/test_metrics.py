@@ -327,6 +327,7 @@ def test_unknown_names_are_one_line(tokenbench: Command, folder: Path, tmp_path:
         (("--metrics", "fid", "--network", "inception-fid=nothing.pth"), "nothing.pth"),
         (("--protocol", "unquantised", "--metrics", "psnr,flicker"), "leave flicker out"),
         (("--protocol", "unquantised", "--storage", "h264"), "storage"),
+        (("--protocol", "unquantised", "--tokenizer", "haar-4x8x8", "--save-reconstructions"), "kept in 8 bits"),
         (("--protocol", "mp4-both", "--storage", "h264"), "leave out --storage h264"),
     ):
         outcome = tokenbench(*start, *extra)

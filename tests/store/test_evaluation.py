@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from networks_support import i3d_file, inception_file
 from numpy.typing import NDArray
 from tests_support import write_video
 
+from tokenbench import registry
 from tokenbench.evaluation import job, kept
 from tokenbench.metrics import feature_meters
 from tokenbench.sealed import unseal
@@ -216,6 +218,64 @@ def test_a_class_of_ones_own_may_change_and_is_not_kept(
     assert scores[0] > 100
     assert scores[1] < 30
     assert {entry.stage for entry in Store(store).entries()} <= {"digests"}
+
+
+@pytest.fixture
+def plug_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """Installs a stranger's tokenizer "dimmed", in a version, as a copy or as a link to its sources."""
+    site = tmp_path / "site"
+    info = site / "dimmed_tokenizer-1.dist-info"
+    info.mkdir(parents=True)
+    (info / "entry_points.txt").write_text("[tokenbench.tokenizers]\ndimmed = dimmed_plug_in:CARD\n")
+    (site / "dimmed_plug_in.py").write_text(PLUG_IN)
+
+    def install(version: str, *, editable: bool) -> None:
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: dimmed-tokenizer\nVersion: {version}\n")
+        (info / "direct_url.json").write_text(json.dumps({"url": "file:///x", "dir_info": {"editable": editable}}))
+
+    monkeypatch.syspath_prepend(site)
+    registry.registered.cache_clear()
+    yield install
+    monkeypatch.undo()
+    registry.registered.cache_clear()
+
+
+PLUG_IN = """
+from tokenbench.tokenizer import Card, TokenizerInfo
+
+class Dimmed:
+    def __init__(self, info, **_):
+        self.info = info
+    def encode(self, video):
+        return video
+    def decode(self, tokens):
+        return tokens * 0.5
+
+INFO = TokenizerInfo(name="dimmed", kind="continuous", compression=(1, 1, 1), window=4)
+CARD = Card(info=INFO, factory="dimmed_plug_in:Dimmed")
+"""
+
+
+def test_a_plug_in_is_known_by_its_version_unless_it_is_edited_in_place(
+    evaluated: Callable[..., Path],
+    tokenbench: Command,
+    folder: Path,
+    store: Path,
+    tmp_path: Path,
+    calls: Calls,
+    plug_in: Callable[..., None],
+) -> None:
+    options = ("--tokenizer", "dimmed", "--limit", 1, "--store", store)
+    for number, (version, editable, made) in enumerate(
+        [("1", False, 1), ("1", False, 1), ("2", False, 2), ("2", True, 3), ("2", True, 4)]
+    ):
+        plug_in(version, editable=editable)
+        evaluated(f"run{number}", *options)
+        assert len(calls.made) == made
+    again = ("eval", *options, "--frames", 7, "--dataset", folder, "--out", tmp_path / "run0")
+    assert "holds a run with other settings" in tokenbench(*again).message
+    plug_in("1", editable=False)
+    assert tokenbench(*again).code == 0
 
 
 def test_frames_that_are_not_eight_bits_go_past_the_store(

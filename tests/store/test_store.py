@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -117,6 +118,20 @@ def test_what_a_killed_process_left_half_written_is_no_entry_and_goes(store: Sto
     assert len(list(store.entries())) == 1
     store.prune(1000)
     assert (old.exists(), new.exists()) == (False, True)
+
+
+@pytest.mark.parametrize("tidy", [clear, lambda store: store.prune(0)])
+def test_the_folder_of_a_killed_process_goes_and_one_that_is_written_to_stays(
+    store: Store, tidy: Callable[[Store], object]
+) -> None:
+    left, long = store.folder / ".scratch-left", store.folder / ".scratch-long"
+    for folder in (left, long):
+        folder.mkdir(parents=True)
+        (folder / "clip.mkv").write_bytes(b"half")
+        os.utime(folder, (0, 0))
+    os.utime(left / "clip.mkv", (0, 0))
+    tidy(store)
+    assert (left.exists(), long.exists()) == (False, True)
 
 
 def test_several_processes_use_one_folder(tmp_path: Path) -> None:

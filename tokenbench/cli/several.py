@@ -69,16 +69,18 @@ def run_all(
     failed = False
     results = []
     if shard:
+        ended = []
         for (run, folder), state in zip(runs, evaluate_shard(runs, shard, engine), strict=True):
             if isinstance(state, TokenBenchError):
                 refuse(run.inputs["tokenizer"], state)
                 continue
+            ended.append(folder)
             failed = failed or bool(state.failed)
             click.echo(
                 f"shard {shard} of {run.tokenizer.info.name} is done, {len(state.failed)} clips failed; in {folder}"
             )
         if is_to_merge(shard):
-            results = [(merge([folder], folder), folder) for _, folder in runs]
+            results = [(merge([folder], folder), folder) for folder in ended]
         elif shard.launched:
             # Torchrun ends all ranks when one fails: what went wrong is the first one's to say.
             return 0

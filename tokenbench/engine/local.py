@@ -80,18 +80,22 @@ def _run(prepare: Prepare, todo: Iterator[Task], workers: int) -> Generator[tupl
     others = set(active_children())
     executor = ProcessPoolExecutor(workers, context, initializer=_begin, initargs=(numbers, workers))
     under_way: dict[Future[Any], Task] = {}
+    # Taken, and not handed over yet: a worker may die at any time, and then no more is accepted.
+    taken: list[Task] = []
     try:
         while True:
             # One more waits beside each that is being done, so that no worker waits for this loop.
             while len(under_way) < 2 * workers and (task := next(todo, _NOTHING)) is not _NOTHING:
-                under_way[executor.submit(_do, prepare, task)] = task
+                taken.append(task)
+                future = executor.submit(_do, prepare, task)
+                under_way[future] = taken.pop()
             if not under_way:
                 return []
             for future in wait(under_way, return_when=FIRST_COMPLETED).done:
                 result = future.result()
                 yield under_way.pop(future), result
     except BrokenProcessPool:
-        return list(under_way.values())
+        return [*under_way.values(), *taken]
     except BaseException:
         # Interrupted, or nobody wants the rest: what is half done would be thrown away in any case.
         for worker in set(active_children()) - others:

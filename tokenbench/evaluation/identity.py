@@ -1,15 +1,18 @@
-"""Everything that decides a reconstruction but its clip: what a store's keys are made of."""
+"""Everything that decides a reconstruction but its clip: what a store's keys and a run's fingerprint are made of."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from tokenbench.custom import is_custom
 from tokenbench.evaluation.protocol import Protocol
 from tokenbench.evaluation.score import RECONSTRUCTION_VERSION
 from tokenbench.evaluation.windows import Compute
-from tokenbench.registry import find_card, packages_of
+from tokenbench.files import sha256_of_file
+from tokenbench.registry import find_card, packages_of, plugin_versions
+from tokenbench.weights.digest import sha256_of_set
 
 # Of the environment of a result: what may move a value's last digits. The number of threads may too, but work that
 # other workers have begun is to be gone on with.
@@ -34,8 +37,8 @@ def made_by(
         compute: device and dtype.
 
     Returns:
-        None where nothing tells when the code or the weights change: of a class in a file of one's own, and of a
-        tokenizer that does not know the digest of its weights.
+        None where nothing tells when the code or the weights change: of a class in a file of one's own, of a plug-in
+        that is run from its sources, and of a tokenizer that does not know the digest of its weights.
     """
     if name is None or is_custom(name):
         return None
@@ -55,3 +58,39 @@ def made_by(
         "quantisation": protocol.convention.quantisation,
         "storage": [protocol.reconstruction_storage, protocol.common_storage],
     }
+
+
+def untold(name: str | None, weights: str | None, described: Mapping[str, Any]) -> dict[str, Any]:
+    """What decides a tokenizer's numbers and is not told by itself: its code, and the weights that the user named.
+
+    Args:
+        name: of the tokenizer, as it was loaded; None where that is not known.
+        weights: likewise.
+        described: the tokenizer's section of the result.
+
+    Returns:
+        The digest of the file of a class of one's own, without what that imports, or the version of a stranger's
+        plug-in; and where the tokenizer does not know the digest of its weights, that of the file or folder, or the
+        word, that was given for them.
+
+    Raises:
+        TokenBenchError: a file cannot be read.
+    """
+    told: dict[str, Any] = {}
+    if name is not None and is_custom(name):
+        told["code"] = sha256_of_file(Path(name.rpartition(":")[0]))
+    elif name is not None and (plugins := plugin_versions(find_card(name))):
+        told["plugins"] = plugins
+    if weights is not None and described["weights_sha256"] is None:
+        told["weights"] = _sha256_of(Path(weights).expanduser()) or weights
+    return told
+
+
+def _sha256_of(path: Path) -> str | None:
+    """Of a file, or of all files below a folder; None where there is nothing."""
+    if path.is_file():
+        return sha256_of_file(path)
+    if not path.is_dir():
+        return None
+    files = sorted(file for file in path.rglob("*") if file.is_file())
+    return sha256_of_set((file.relative_to(path).as_posix(), sha256_of_file(file)) for file in files)

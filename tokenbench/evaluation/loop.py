@@ -36,7 +36,7 @@ def score_all(
         known: for each run, items that were scored elsewhere; none by default.
 
     Returns:
-        For each run, the items that could not be scored.
+        For each run, the items that could not be scored, in their order.
 
     Raises:
         OutputError: a result cannot be written.
@@ -71,7 +71,9 @@ def score_all(
         if origins.keys() - {"made"}:
             said = [words.format(origins[origin]) for origin, words in _ORIGINS.items() if origins[origin]]
             progress.write(f"{name}: clips: {', '.join(said)}")
-    return failed
+    # Workers come to their ends in any order.
+    places = {key: place for place, key in enumerate(items)}
+    return [sorted(failures, key=lambda failure: places[failure["clip"]]) for failures in failed]
 
 
 _ORIGINS: dict[Origin, str] = {

@@ -19,7 +19,7 @@ from tokenbench.evaluation.finish import finish
 from tokenbench.evaluation.folder import RECONSTRUCTIONS, RunFolder
 from tokenbench.evaluation.guard import provenance_of
 from tokenbench.evaluation.heading import Heading
-from tokenbench.evaluation.identity import deciding, made_by
+from tokenbench.evaluation.identity import deciding, made_by, untold
 from tokenbench.evaluation.journal import fingerprint
 from tokenbench.evaluation.known import Known
 from tokenbench.evaluation.loop import score_all
@@ -94,10 +94,11 @@ class Evaluation:
         )
 
     def _fingerprint(self, tokenizer: Mapping[str, Any]) -> str:
+        more = untold(self.inputs.get("tokenizer"), self.inputs.get("weights"), tokenizer)
         return fingerprint(
             {
                 "tokenbench": tokenbench.__version__,
-                "tokenizer": tokenizer,
+                "tokenizer": {**tokenizer, **more},
                 "dataset": [self.dataset.manifest_sha256, [clip.id for clip in self.dataset.clips]],
                 "protocol": self.protocol.as_dict(),
                 "compute": [self.compute.device.type, str(self.compute.dtype)],
@@ -219,6 +220,11 @@ def _score(
 
 def _open(run: Evaluation, folder: Path) -> RunFolder:
     if run.save_reconstructions:
+        if run.protocol.convention.quantisation == "none":
+            raise TokenBenchError(
+                f"reconstructions are kept in 8 bits, and the protocol {run.protocol.convention.name} has frames that "
+                "are not quantised; leave out --save-reconstructions, or choose a protocol that quantises"
+            )
         refuse_equal_names(run.dataset.clips)
     refuse_float_frames(
         run.tokenizer,

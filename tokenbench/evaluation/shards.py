@@ -83,14 +83,16 @@ def merge(folders: Sequence[Path], out: Path) -> Result:
     for other in shards[1:]:
         if read_heading(other).fingerprint != heading.fingerprint:
             raise TokenBenchError(f"{other}: is of another run than {shards[0]}; merge shards of one command")
+    # A clip that several shards have scored is taken from the first.
+    places = {clip: part for shard in reversed(shards) for part in [ScoredFolder(shard, heading)] for clip in part}
+    states = [state for shard in shards if (state := _read_state(shard))]
+    failed = {each["clip"]: each for state in states for each in state.failed}
+    # Seen before the folder is opened, which removes what is half written: reconstructions of shards that still run.
+    there = {*read_journal(out, heading.fingerprint), *places, *failed}
+    missing = [clip for clip in heading.clips if clip not in there]
+    if missing or not states:
+        raise TokenBenchError(_incomplete(missing, shards))
     with RunFolder(out, heading) as folder:
-        # A clip that several shards have scored is taken from the first.
-        places = {clip: part for shard in reversed(shards) for part in [ScoredFolder(shard, heading)] for clip in part}
-        states = [state for shard in shards if (state := _read_state(shard))]
-        failed = {each["clip"]: each for state in states for each in state.failed}
-        there = {*folder.journal.records, *places, *failed}
-        if missing := [clip for clip in heading.clips if clip not in there]:
-            raise TokenBenchError(_incomplete(missing, shards))
         for clip in tqdm(heading.clips, desc="merge", unit="clip", dynamic_ncols=True):
             if clip in places and clip not in folder.journal.records:
                 folder.add(places[clip].scored(clip))
@@ -167,7 +169,7 @@ def _read_state(folder: Path) -> ShardState | None:
 
 def _incomplete(missing: list[str], shards: list[Path]) -> str:
     unfinished = [shard.name for shard in shards if _read_state(shard) is None]
-    what = f"{len(missing)} clips are missing, {missing[0]} first"
+    what = f"{len(missing)} clips are missing, {missing[0]} first" if missing else "all clips are scored"
     if unfinished:
         return f"{what}: {', '.join(unfinished)} has not ended; give its command again, and then merge"
     return f"{what}: the shards {', '.join(shard.name for shard in shards)} do not cover the data set; run the others"

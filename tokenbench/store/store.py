@@ -160,8 +160,18 @@ class Store:
             remove(entry.path)
             total -= entry.size
             removed.append(entry)
-        self._remove_scraps()
+        self.remove_scraps()
         return removed
+
+    def remove_scraps(self) -> None:
+        """Remove what killed processes have left half written, a day ago or longer."""
+        for path in self.folder.glob("*/??/.*"):
+            if _is_left(path):
+                remove(path)
+        for path in self.folder.glob(f"{_SCRATCH}*"):
+            # A long reconstruction is written into for days, and its folder not.
+            if all(map(_is_left, [path, *path.rglob("*")])):
+                shutil.rmtree(path, ignore_errors=True)
 
     def _shelf(self, stage: str, key: str) -> Path:
         return self.folder / stage / key[:2]
@@ -189,17 +199,6 @@ class Store:
         if sum(entry.size for entry in self.entries()) > self.limit:
             self.prune(self.limit * _LEFT)
 
-    def _remove_scraps(self) -> None:
-        """What killed processes have left half written."""
-        for path in self.folder.glob("*/??/.*"):
-            status = _status(path)
-            if status and time.time() - status.st_mtime > _DAY:
-                remove(path)
-        for path in self.folder.glob(f"{_SCRATCH}*"):
-            status = _status(path)
-            if status and time.time() - status.st_mtime > _DAY:
-                shutil.rmtree(path, ignore_errors=True)
-
 
 def remove(path: Path) -> None:
     """Remove a file of the store; another process may have been faster.
@@ -219,6 +218,12 @@ def _status(path: Path) -> os.stat_result | None:
         return path.stat()
     except FileNotFoundError:
         return None
+
+
+def _is_left(path: Path) -> bool:
+    """Whether nobody has written to a file or folder for a day."""
+    status = _status(path)
+    return status is not None and time.time() - status.st_mtime > _DAY
 
 
 def _mark_used(path: Path) -> None:

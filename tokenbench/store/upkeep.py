@@ -40,7 +40,7 @@ def summarise(store: Store) -> list[StageSummary]:
 
 
 def clear(store: Store, stage: str | None = None) -> list[Entry]:
-    """Remove every entry of a stage, or of all.
+    """Remove every entry of a stage, or of all, and what killed processes have left.
 
     Raises:
         TokenBenchError: there is nothing of that stage.
@@ -53,6 +53,7 @@ def clear(store: Store, stage: str | None = None) -> list[Entry]:
     removed = [entry for entry in entries if stage in (None, entry.stage)]
     for entry in removed:
         remove(entry.path)
+    store.remove_scraps()
     return removed
 
 

@@ -24,6 +24,9 @@ from tokenbench.media.clip import Clip
 # Everything that a build keeps for itself lies here, in its folder.
 STATE = ".build"
 
+# Seconds. Shards that start at the same time look at the same lock, which each holds for that moment.
+_MOMENT = 5.0
+
 
 @dataclass(frozen=True, kw_only=True)
 class SetOutcome:
@@ -165,7 +168,7 @@ def locked_build(out: Path, shard: Shard | None = None) -> Iterator[None]:
     mine = state / (f"lock-{shard.folder_name}" if shard else "lock")
     with locked(mine, busy):
         for other in [state / "lock"] if shard else sorted(state.glob("lock-*-of-*")):
-            with locked(other, busy):
+            with locked(other, busy, patience=_MOMENT if shard else 0.0):
                 pass
         yield
 
@@ -203,7 +206,10 @@ def _trouble(clip: Clip, result: Record | Failed | WorkerDied) -> str:
 
 def _remove_others(folder: Path, records: Path, wanted: set[str]) -> None:
     """Clips that an earlier build made and this one does not want, so that folder and manifest agree."""
+    recorded = {Path(name).stem for name in wanted}
     for path in folder.iterdir() if folder.is_dir() else ():
         if path.name not in wanted and (record := records / f"{path.stem}.json").is_file():
             path.unlink()
-            record.unlink()
+            # Of a clip that was stored in another format, the record is the new file's.
+            if path.stem not in recorded:
+                record.unlink()
