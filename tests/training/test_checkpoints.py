@@ -20,7 +20,8 @@ from training_support import follow, unseen, write_recipe
 from tokenbench import files
 from tokenbench.errors import OutputError, TokenBenchError
 from tokenbench_cosmos.training.checkpoints import newest, read_checkpoint, write_checkpoint
-from tokenbench_cosmos.training.logbook import read_log
+from tokenbench_cosmos.training.logbook import Logbook, read_log
+from tokenbench_cosmos.training.recipe import LoggingSettings
 
 
 @pytest.fixture
@@ -133,6 +134,16 @@ def test_two_runs_in_one_folder_are_refused(recipe: Path, tmp_path: Path) -> Non
     with FileLock(out / ".lock"), pytest.raises(TokenBenchError, match="is in use by another run"):
         follow(recipe, out)
     assert follow(recipe, out, "steps=1") == ""
+
+
+def test_curves_of_a_run_that_begins_again_have_each_step_once(tmp_path: Path) -> None:
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    for value in (1.0, 2.0):
+        logbook = Logbook(LoggingSettings(every=1), tmp_path, 0)
+        logbook.step(1, {"loss": value})
+        logbook.close()
+    events = accumulator.EventAccumulator(str(tmp_path / "tensorboard")).Reload()
+    assert [(event.step, event.value) for event in events.Scalars("train/loss")] == [(1, 2.0)]
 
 
 def test_weights_that_lie_in_the_folder_are_not_written_over(recipe: Path, tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import time
 from dataclasses import replace
 from itertools import islice
 
@@ -10,7 +12,14 @@ import pytest
 import torch
 
 from tokenbench.errors import TokenBenchError
-from tokenbench_cosmos.training.data import Batch, DataSettings, TrainingData, build_data, loader
+from tokenbench_cosmos.training.data import (
+    Batch,
+    DataSettings,
+    TrainingData,
+    build_data,
+    loader,
+    naming_dead_workers,
+)
 
 
 def same(first: Batch, second: Batch) -> bool:
@@ -53,3 +62,15 @@ def test_workers_change_nothing_and_their_errors_are_one_line(settings: DataSett
     assert "\n" not in str(caught.value)
     batches.close()
     assert next(batches, None) is None
+
+
+@pytest.mark.slow
+def test_a_worker_that_dies_while_its_consumer_computes_is_one_line(settings: DataSettings) -> None:
+    batches = loader(build_data(replace(settings, workers=1), seed=7))
+    next(batches)
+    (worker,) = multiprocessing.active_children()
+    deadline = time.monotonic() + 60
+    with pytest.raises(TokenBenchError, match="a process that prepares data died"), naming_dead_workers():
+        worker.kill()
+        while time.monotonic() < deadline:
+            time.sleep(0.01)

@@ -196,6 +196,12 @@ def test_the_discriminator_learns_from_its_start_on(recipe: Path, tmp_path: Path
     assert any(not torch.equal(before[name], after[name]) for name in weights)
 
 
+def test_a_whole_number_does_for_a_beta(recipe: Path, tmp_path: Path) -> None:
+    assert follow(recipe, tmp_path / "whole", "optimiser.betas=[0, 0.9]", "steps=2") == ""
+    assert follow(recipe, tmp_path / "real", "optimiser.betas=[0.0, 0.9]", "steps=2") == ""
+    assert losses(tmp_path / "whole") == losses(tmp_path / "real")
+
+
 @pytest.mark.slow
 def test_a_compiled_network_computes_the_same(recipe: Path) -> None:
     tiny = read_recipe([str(recipe)], ["compile=true"])

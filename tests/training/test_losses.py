@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +16,7 @@ from tokenbench_cosmos.training.losses import Losses, LossSettings, build_losses
 from tokenbench_cosmos.training.losses.flow import Flow
 from tokenbench_cosmos.training.losses.gram import Gram
 from tokenbench_cosmos.training.losses.perceptual import Perceptual
-from tokenbench_cosmos.training.losses.pixels import L1, Rmse
+from tokenbench_cosmos.training.losses.pixels import L1, Decibels, Rmse
 
 
 def frames(*values: float) -> Tensor:
@@ -31,6 +32,26 @@ def test_rmse_is_the_mean_root_over_samples() -> None:
     Rmse()(same, theirs).backward()
     assert same.grad is not None
     assert same.grad.abs().max() == 0
+
+
+def test_decibels_count_from_the_error_of_rounding_and_alike_in_all_samples() -> None:
+    # Squared errors of 999 and of 9 times that of rounding: 30 and 10 dB.
+    rounding = (2 / 255) ** 2 / 12
+    ours = torch.cat([frames((999 * rounding) ** 0.5), frames((9 * rounding) ** 0.5)]).requires_grad_(True)
+    found = Decibels()(ours, torch.zeros(2, 3, 1, 4, 6))
+    assert found.item() == pytest.approx(20, rel=1e-5)
+    found.backward()
+    assert ours.grad is not None
+    # 20 / ln 10 * d / (d^2 + rounding) over all values: relative changes count alike, but near the floor.
+    slopes = (ours.grad * ours).detach().flatten(1).sum(1)
+    assert slopes.tolist() == pytest.approx([10 / math.log(10) * 0.999, 10 / math.log(10) * 0.9], rel=1e-4)
+
+
+def test_the_watch_sees_decibels_on_a_linear_scale() -> None:
+    settings = LossSettings(decibels_weights=(0.01, 0.02), decibels_boundaries=(5,))
+    assert settings.size_of_error("decibels", 0.4, 4) == pytest.approx(100)
+    assert settings.size_of_error("decibels", 0.4, 5) == pytest.approx(10)
+    assert settings.size_of_error("rmse", 0.4, 5) == 0.4
 
 
 def test_l1_is_the_mean_difference() -> None:
@@ -133,6 +154,7 @@ def losses_of(settings: LossSettings, features: Any = None, flow: Any = None) ->
         settings=settings,
         l1=L1(),
         rmse=Rmse(),
+        decibels=Decibels(),
         features=features,
         perceptual=Perceptual(settings.form, [1.0]),
         gram=Gram(settings.form, [1.0]),

@@ -73,6 +73,8 @@ def test_later_recipes_are_laid_over_earlier_ones_and_both_name_the_run(recipe: 
         ("network.channel_multipliers=[2]", "network: compression"),
         ("data.flip=2", "data.flip is 2"),
         ("losses.l1_weights=[1.0, 2.0]", "losses.l1_weights has 2 values"),
+        ("seed=18446744073709551616", "seed is 18446744073709551616, expected less than 2**64"),
+        ("trainer=nobody", "trainer is 'nobody'"),
         ("no-equals", "is not KEY=VALUE"),
         ("a..b=1", "is not KEY=VALUE"),
     ],
@@ -81,6 +83,22 @@ def test_bad_values_are_refused_in_one_line_that_names_them(recipe: Path, overri
     line = message([str(recipe)], override)
     assert said in line
     assert "\n" not in line
+
+
+def test_samples_too_small_for_a_discriminator_are_refused_however_late_it_begins(recipe: Path) -> None:
+    game = ["losses.adversarial=hinge", "losses.adversarial_start=1000", "losses.discriminator_layers=4"]
+    assert read_recipe([str(recipe)], game).losses.adversarial == "hinge"
+    assert "data.height is 32, expected 64 or more for a discriminator of 5 layers" in message(
+        [str(recipe)], *game[:2], "losses.discriminator_layers=5"
+    )
+    assert read_recipe([str(recipe)], ["losses.discriminator_layers=5"]).losses.adversarial == "none"
+
+
+def test_a_discriminator_keeps_its_own_learning_rate_where_the_recipe_says_something_else_of_it(recipe: Path) -> None:
+    plain = read_recipe([str(recipe)]).discriminator
+    found = read_recipe([str(recipe)], ["discriminator.warmup=7"]).discriminator
+    assert (plain.lr, found.lr, found.warmup) == (4e-4, 4e-4, 7)
+    assert read_recipe([str(recipe)], ["discriminator.lr=0.5"]).discriminator.lr == 0.5
 
 
 def test_several_problems_are_a_line_each(recipe: Path) -> None:

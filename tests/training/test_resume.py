@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import random
 import signal
@@ -11,12 +12,14 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
-from training_support import command, environment, follow, losses, write_recipe
+from numpy.typing import NDArray
+from training_support import command, environment, follow, losses, unseen, write_recipe
 
 from tokenbench.errors import OutputError, TokenBenchError
 from tokenbench_cosmos.training import loop
-from tokenbench_cosmos.training.checkpoints import newest
+from tokenbench_cosmos.training.checkpoints import newest, read_checkpoint, write_checkpoint
 from tokenbench_cosmos.training.logbook import read_log
 
 # All that a state can hold: two optimisers, a spectral norm's vectors, the watch's medians.
@@ -63,7 +66,15 @@ def test_after_kill_9_the_losses_and_weights_are_those_of_an_uninterrupted_run(r
     assert weights(killed) == weights(whole)
 
 
-@pytest.mark.parametrize("settings", [("steps=7",), ("steps=7", "precision=float16", "recompute=true")])
+# Checkpoints before the game has begun, where its optimiser has nothing to keep yet.
+LATE_GAME = (*(text for text in GAME if text[:5] not in ("steps", "accum")), "losses.adversarial_start=3")
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [("steps=7",), ("steps=7", "precision=float16", "recompute=true"), ("steps=7", *LATE_GAME)],
+    ids=["plain", "float16", "late game"],
+)
 def test_a_run_that_stops_after_every_step_is_the_same_run(
     recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: tuple[str, ...]
 ) -> None:
@@ -99,14 +110,18 @@ def test_a_crash_loses_no_more_than_what_came_after_the_last_checkpoint(
     assert losses(out) == losses(tmp_path / "whole")
 
 
-def test_ctrl_c_writes_a_checkpoint_and_the_same_command_goes_on(recipe: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_to_all_its_processes_writes_a_checkpoint_and_the_same_command_goes_on(
+    recipe: Path, tmp_path: Path, number: signal.Signals
+) -> None:
     out = tmp_path / "run"
-    arguments = [sys.executable, *command(recipe, out, "steps=10000", "checkpoints.every=3")]
-    process = subprocess.Popen(arguments, env=environment(), stderr=subprocess.PIPE, text=True)
+    arguments = [sys.executable, *command(recipe, out, "steps=10000", "checkpoints.every=3", "data.workers=1")]
+    # As a terminal and torchrun have it: in a group with the processes that prepare data.
+    process = subprocess.Popen(arguments, env=environment(), stderr=subprocess.PIPE, text=True, start_new_session=True)
     deadline = time.monotonic() + 240
     while not newest(out) and time.monotonic() < deadline:
         time.sleep(0.01)
-    os.kill(process.pid, signal.SIGINT)
+    os.killpg(process.pid, number)
     said = process.communicate(timeout=120)[1]
     assert process.returncode == 130, said
     assert "interrupted; type the same command to go on" in said
@@ -131,6 +146,38 @@ def test_another_recipe_or_other_data_do_not_go_on(recipe: Path, tmp_path: Path,
     (out / "recipe.json").write_text("[")
     with pytest.raises(TokenBenchError, match="is damaged"):
         follow(recipe, out)
+
+
+def test_a_mistake_that_is_found_before_the_first_step_can_be_mended_in_the_same_folder(
+    recipe: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    with pytest.raises(TokenBenchError, match="no data set or folder"):
+        follow(recipe, out, "data.sources=['nowhere/at/all']")
+    with pytest.raises(TokenBenchError, match="nowhere"):
+        follow(recipe, out, "start=nowhere")
+    with pytest.raises(TokenBenchError, match="holds no run to go on with"):
+        follow(recipe, out, resume=True)
+    assert follow(recipe, out, "steps=1") == ""
+
+
+@pytest.mark.parametrize("change", ["checkpoints.best=ssim", "evaluation.frames=1"])
+def test_the_best_is_found_anew_where_it_is_judged_by_something_else(
+    recipe: Path, tmp_path: Path, carphone: NDArray[np.uint8], change: str
+) -> None:
+    out, held_out = tmp_path / "run", unseen(tmp_path / "unseen", carphone)
+    settings = (f"evaluation.dataset={held_out}", "evaluation.every=2")
+    follow(recipe, out, *settings, "steps=2")
+    path = newest(out)
+    assert path is not None
+    tensors, numbers = read_checkpoint(path)
+    # More than SSIM or a few steps can ever reach.
+    write_checkpoint(out, 2, tensors, {**numbers, "best": 40.0}, keep=1)
+    (out / "best/training.json").unlink()
+    follow(recipe, out, *settings, "steps=4", "checkpoints.every=1", "evaluation.every=1")
+    assert not (out / "best/training.json").exists()
+    follow(recipe, out, *settings, "steps=6", change)
+    assert json.loads((out / "best/training.json").read_text())["step"] == 6
 
 
 def test_resume_begins_no_new_run(recipe: Path, tmp_path: Path) -> None:

@@ -62,6 +62,14 @@ def test_a_restored_watch_goes_on() -> None:
         again.check_level(23, "video", {"l1": 6.0}, ids)
 
 
+def test_a_weight_that_rises_by_its_schedule_is_no_divergence(tmp_path: Path, folder: Path) -> None:
+    rising = ["losses.l1_weights=[0.03, 1.0]", "losses.l1_boundaries=[30]", "steps=60", "optimiser.lr=1e-5"]
+    out = tmp_path / "run"
+    assert follow(write_recipe(tmp_path, folder), out, *rising, "checkpoints.every=100", "watch.patience=4") == ""
+    terms = [each["l1"] for each in losses(out)]
+    assert min(terms[30:]) > 10 * max(terms[:30])
+
+
 def test_nan_stops_the_run_before_it_gets_into_the_weights(
     tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -37,8 +37,7 @@ class PatchDiscriminator(nn.Module):
 
     def __init__(self, channels: int = 64, layers: int = 3, *, spectral: bool = False) -> None:
         super().__init__()
-        # At the end, 2 x 2 scores: one alone could not be normalised.
-        self.layers, self.least = layers, 2 ** (layers + 1)
+        self.layers, self.least = layers, least_side(layers)
         widths = [channels * min(2**index, _MOST) for index in range(layers + 1)]
         blocks: list[nn.Module] = [_convolution(3, channels, 2, spectral), nn.LeakyReLU(_SLOPE)]
         for index, (before, after) in enumerate(pairwise(widths), start=1):
@@ -64,6 +63,12 @@ class PatchDiscriminator(nn.Module):
                 f"pixels, got {width} x {height}; set losses.discriminator_layers lower, or take larger crops"
             )
         return self.blocks(video)
+
+
+def least_side(layers: int) -> int:
+    """Pixels of the smallest frame that a discriminator takes."""
+    # At the end, 2 x 2 scores: one alone could not be normalised.
+    return int(2 ** (layers + 1))
 
 
 def build_discriminator(settings: LossSettings) -> PatchDiscriminator | None:

@@ -32,8 +32,10 @@ class Learner(Generic[Network]):
         self.module = module
         self._settings, self._steps = settings, steps
         self._weights = [weight for weight in module.parameters() if weight.requires_grad]
+        # A recipe may write 0 for 0.0; torch would not have it.
+        first, second = map(float, settings.betas)
         self._optimiser = torch.optim.AdamW(
-            self._weights, lr=settings.lr, betas=settings.betas, eps=settings.eps, weight_decay=settings.weight_decay
+            self._weights, lr=settings.lr, betas=(first, second), eps=settings.eps, weight_decay=settings.weight_decay
         )
         self._scaler = torch.amp.GradScaler(self._weights[0].device.type, enabled=scale)
 
@@ -79,6 +81,9 @@ class Learner(Generic[Network]):
         for name, tensor in self.module.state_dict().items():
             assign(tensor, tensors[name])
         for name, weight in self.module.named_parameters():
+            if f"optimiser.step.{name}" not in tensors:
+                # It has done no step yet: its game has not begun, or float16 has left out all.
+                continue
             moments = {kind: torch.zeros_like(weight) for kind in _MOMENTS}
             for kind, moment in moments.items():
                 assign(moment, tensors[f"optimiser.{kind}.{name}"])

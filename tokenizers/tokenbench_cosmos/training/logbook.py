@@ -119,7 +119,7 @@ def _open_events(folder: Path, step: int) -> Any:
         raise TokenBenchError(
             "TensorBoard is not installed; type 'pip install tokenbench[training]', or --set logging.tensorboard=false"
         ) from error
-    return SummaryWriter(str(folder), purge_step=step + 1 if step else None)
+    return SummaryWriter(str(folder), purge_step=step + 1 if step else 0)
 
 
 def _numbers(values: Mapping[str, Any], prefix: str = "") -> dict[str, float]:

@@ -19,6 +19,7 @@ from tokenbench_cosmos.training.distributed import agreed, gather, mean
 from tokenbench_cosmos.training.evaluate import Evaluator
 from tokenbench_cosmos.training.learner import Learner
 from tokenbench_cosmos.training.logbook import Logbook
+from tokenbench_cosmos.training.losses.settings import TERMS
 from tokenbench_cosmos.training.state import State
 from tokenbench_cosmos.training.step import Machine, add_gradients
 
@@ -107,15 +108,16 @@ def step(run: Run) -> float:
     rates = {name: learner.step(state.step) for name, learner in learners.items()}
     state.average.update(state.network.module, state.step)
     state.step = number
-    compared = {name: value for name, value in terms.items() if name in _COMPARED}
-    watch.check_level(number, kind, compared, ids)
+    losses = machine.recipe.losses
+    for name in losses.terms_changing(number - 1):
+        watch.forget(name)
+    # These fall as training goes on; what opponents make of each other may go anywhere.
+    compared = {name: value for name, value in terms.items() if name in TERMS}
+    sizes = {name: losses.size_of_error(name, value, number - 1) for name, value in compared.items()}
+    watch.check_level(number, kind, sizes, ids)
     if run.logbook:
         run.logbook.step(number, {"kind": kind, "terms": terms, "norms": norms, "rates": rates})
     return sum(compared.values())
-
-
-# Terms of 0 or more, which fall as training goes on; what opponents make of each other may go anywhere.
-_COMPARED = ("l1", "rmse", "perceptual", "gram", "flow")
 
 
 def evaluate(run: Run) -> None:

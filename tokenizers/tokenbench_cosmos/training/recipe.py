@@ -16,6 +16,7 @@ from tokenbench.errors import Problems
 from tokenbench.recipes import read_layers
 from tokenbench_cosmos.training.architecture import NetworkSettings
 from tokenbench_cosmos.training.data import DataSettings
+from tokenbench_cosmos.training.discriminator import least_side
 from tokenbench_cosmos.training.losses import LossSettings
 from tokenbench_cosmos.training.schedule import OptimiserSettings
 
@@ -26,6 +27,11 @@ _FREE = (
     *("name", "weights", "checkpoints", "evaluation", "logging", "watch"),
     *("data.workers", "data.cache", "data.cache_bytes"),
 )
+
+# torch's generator takes no larger ones.
+_SEEDS = 2**64
+
+_DISCRIMINATOR_LR = 4e-4
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -133,7 +139,7 @@ class Recipe:
     seed: int = 0
     losses: LossSettings = field(default_factory=LossSettings)
     optimiser: OptimiserSettings = field(default_factory=OptimiserSettings)
-    discriminator: OptimiserSettings = field(default_factory=lambda: OptimiserSettings(lr=4e-4))
+    discriminator: OptimiserSettings = field(default_factory=lambda: OptimiserSettings(lr=_DISCRIMINATOR_LR))
     accumulate: int = 1
     ema: float = 0.9999
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
@@ -177,7 +183,11 @@ def read_recipe(files: Sequence[str], overrides: Sequence[str] = ()) -> Recipe:
         Problems: values of the right kind that mean nothing, a line each.
     """
     where = " + ".join(files)
-    recipe = read_table(Recipe, read_layers(files, overrides, RECIPES), where)
+    table = read_layers(files, overrides, RECIPES)
+    if isinstance(given := table.get("discriminator"), Mapping):
+        # A table that says something else keeps the discriminator's own default, not the network's.
+        table["discriminator"] = {"lr": _DISCRIMINATOR_LR, **given}
+    recipe = read_table(Recipe, table, where)
     if lines := _wrong(recipe):
         raise Problems([f"{where}: {line}" for line in lines])
     return recipe
@@ -205,6 +215,10 @@ def _wrong(recipe: Recipe) -> list[str]:
         "watch.patience": recipe.watch.patience,
     }
     lines += [f"{name} is {value}, expected 1 or more" for name, value in least.items() if value < 1]
+    if recipe.seed >= _SEEDS:
+        lines.append(f"seed is {recipe.seed}, expected less than 2**64")
+    if recipe.trainer != Recipe.trainer:
+        lines.append(f"trainer is {recipe.trainer!r}, which only a recipe's file can say; leave it out of --set")
     if not 0 <= recipe.ema < 1:
         lines.append(f"ema is {recipe.ema}, expected 0 or more and less than 1")
     if recipe.watch.factor and recipe.watch.factor <= 1:
@@ -213,7 +227,22 @@ def _wrong(recipe: Recipe) -> list[str]:
         lines.append("losses.adaptive_weight needs the whole last layer; set it to false, or parallel to 'ddp'")
     lines += _said_by(recipe.data.check) + _said_by(recipe.losses.check)
     lines += recipe.optimiser.wrong("optimiser") + recipe.discriminator.wrong("discriminator")
-    return lines + recipe.network.wrong(recipe.data)
+    return lines + recipe.network.wrong(recipe.data) + _too_small_to_be_judged(recipe)
+
+
+def _too_small_to_be_judged(recipe: Recipe) -> list[str]:
+    """Samples that the discriminator does not take: it may begin long after the first step."""
+    losses, data = recipe.losses, recipe.data
+    if losses.adversarial == "none" or losses.adversarial_weight == 0:
+        return []
+    sides = {"height": data.height, "width": data.width} if data.uses_videos else {}
+    sides |= {"image_size": data.image_size} if data.uses_images else {}
+    least = least_side(losses.discriminator_layers)
+    return [
+        f"data.{name} is {side}, expected {least} or more for a discriminator of {losses.discriminator_layers} layers"
+        for name, side in sides.items()
+        if side < least
+    ]
 
 
 def _said_by(check: Callable[[], None]) -> list[str]:

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from tokenbench.errors import TokenBenchError
 from tokenbench.files import locked, remove_unfinished, write_text
 from tokenbench_cosmos.training.checkpoints import CHECKPOINTS, newest, read_checkpoint
-from tokenbench_cosmos.training.data import TrainingData, build_data, loader
+from tokenbench_cosmos.training.data import TrainingData, build_data, loader, naming_dead_workers
 from tokenbench_cosmos.training.distributed import World, gather, joined
 from tokenbench_cosmos.training.evaluate import Evaluator
 from tokenbench_cosmos.training.logbook import Logbook
@@ -70,8 +70,11 @@ def train(
         _settle(out, recipe, world, resume=resume)
         data = _data(recipe, world, said)
         run = _open(recipe, data, world, out, networks or {}, said)
+        if world.is_first:
+            # Not before: a mistake that is found until here, and mended, makes no other run.
+            write_text(out / RECIPE, json.dumps(recipe.course(), indent=2) + "\n")
         try:
-            with _interruptible() as interrupted:
+            with _interruptible() as interrupted, naming_dead_workers():
                 train_steps(run, interrupted)
         except Diverged as error:
             kept = newest(out)
@@ -89,7 +92,7 @@ def train(
 
 
 def _settle(out: Path, recipe: Recipe, world: World, *, resume: bool) -> None:
-    """Refuse a folder that holds another run; note the recipe in a new one."""
+    """Refuse a folder that holds another run."""
     path = out / RECIPE
     if not path.is_file():
         if resume:
@@ -108,7 +111,6 @@ def _settle(out: Path, recipe: Recipe, world: World, *, resume: bool) -> None:
             )
     if world.is_first:
         remove_unfinished(out, out / CHECKPOINTS, out / BEST)
-        write_text(path, json.dumps(recipe.course(), indent=2) + "\n")
 
 
 def _data(recipe: Recipe, world: World, say: Say) -> TrainingData:
@@ -168,9 +170,17 @@ def _go_on(state: State, out: Path, facts: Mapping[str, Any], say: Say) -> dict[
                 "choose another folder by --out"
             )
     state.restore(tensors, numbers)
+    if _judged_by(numbers["recipe"]) != _judged_by(facts["recipe"]):
+        state.best = None
     say(f"going on from {path}, after step {state.step}")
     scores: dict[str, float] = numbers["scores"]
     return scores
+
+
+def _judged_by(recipe: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What makes the values of two evaluations comparable, and tells which of them is the best."""
+    evaluation = recipe["evaluation"]
+    return recipe["checkpoints"]["best"], *(evaluation.get(key) for key in ("dataset", "frames", "size", "limit"))
 
 
 def _only_run(out: Path, world: World) -> AbstractContextManager[None]:

@@ -77,6 +77,12 @@ class Watch:
             if not self._raised[key]:
                 recent.append(value)
 
+    def forget(self, term: str) -> None:
+        """Begin a term's median anew, since its weight changes: values from before and after are of another size."""
+        for kept in (self._recent, self._raised):
+            for key in [key for key in kept if key.split()[-1] == term]:
+                del kept[key]
+
     def state(self) -> dict[str, Any]:
         """Everything that `restore` needs, ready for JSON."""
         return {"recent": {key: list(values) for key, values in self._recent.items()}, "raised": dict(self._raised)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from typing import Any
 
@@ -30,6 +31,23 @@ def loader(data: TrainingData, first_step: int = 0, rank: int = 0, world: int = 
         world: number of processes.
     """
     return Loader(data, first_step, rank, world)
+
+
+@contextmanager
+def naming_dead_workers() -> Iterator[None]:
+    """Say in one line that a worker has died, which torch does by a signal, wherever the consumer is at that time.
+
+    Raises:
+        TokenBenchError: one has.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        raise TokenBenchError(
+            "a process that prepares data died, perhaps for lack of memory; lower data.workers or data.batch"
+        ) from error
 
 
 class Loader(Iterator[Batch]):
@@ -65,14 +83,8 @@ class Loader(Iterator[Batch]):
         if self._batches is None:
             raise StopIteration
         asked = time.perf_counter()
-        try:
+        with naming_dead_workers():
             batch = next(self._batches)
-        except RuntimeError as error:
-            if "DataLoader worker" not in str(error):
-                raise
-            raise TokenBenchError(
-                "a process that prepares data died, perhaps for lack of memory; lower data.workers or data.batch"
-            ) from error
         if isinstance(batch, TokenBenchError):
             raise batch
         if self._began is None:
@@ -119,4 +131,6 @@ def _as_it_is(item: Any) -> Any:
 
 
 def _leave_interrupts_to_the_parent(_: int) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Either may reach all processes of a run at once: from a terminal, from torchrun, from a scheduler.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)

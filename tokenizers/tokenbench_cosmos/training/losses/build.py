@@ -17,7 +17,7 @@ from tokenbench_cosmos.training.losses.flow import Flow
 from tokenbench_cosmos.training.losses.gram import Gram
 from tokenbench_cosmos.training.losses.maps import FeatureNetwork, maps_of
 from tokenbench_cosmos.training.losses.perceptual import Perceptual, ShiftTolerant
-from tokenbench_cosmos.training.losses.pixels import L1, Rmse
+from tokenbench_cosmos.training.losses.pixels import L1, Decibels, Rmse
 from tokenbench_cosmos.training.losses.settings import LossSettings
 
 # What can be chosen where a network cannot be had.
@@ -35,6 +35,7 @@ class Losses:
         settings: of the recipe.
         l1: the term of that name.
         rmse: the term of that name.
+        decibels: the term of that name.
         features: the network of perceptual and gram; None where no step needs one.
         perceptual: the term of that name.
         gram: the term of that name.
@@ -45,6 +46,7 @@ class Losses:
     settings: LossSettings
     l1: L1
     rmse: Rmse
+    decibels: Decibels
     features: FeatureNetwork | None
     perceptual: Perceptual | ShiftTolerant | None
     gram: Gram
@@ -74,6 +76,8 @@ class Losses:
             terms["l1"] = self.l1(reconstruction, target)
         if "rmse" in weights:
             terms["rmse"] = self.rmse(reconstruction, target)
+        if "decibels" in weights:
+            terms["decibels"] = self.decibels(reconstruction, target)
         if self.features and weights.keys() & {"perceptual", "gram"}:
             with torch.no_grad():
                 expected = maps_of(self.features, target)
@@ -117,6 +121,7 @@ def build_losses(
         settings=settings,
         l1=L1(),
         rmse=Rmse(),
+        decibels=Decibels(),
         features=features,
         perceptual=perceptual,
         gram=Gram(settings.form, settings.layer_weights),

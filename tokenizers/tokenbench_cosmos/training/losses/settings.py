@@ -13,7 +13,7 @@ from tokenbench.errors import Problems
 Form = Literal["paper", "code"]
 
 # The terms that compare a reconstruction with its target; each has `TERM_weights` and `TERM_boundaries`.
-TERMS = ("l1", "rmse", "perceptual", "gram", "flow")
+TERMS = ("l1", "rmse", "decibels", "perceptual", "gram", "flow")
 
 # Depths of every perceptual network.
 _DEPTHS = 5
@@ -37,6 +37,8 @@ class LossSettings:
         l1_boundaries: steps, rising.
         rmse_weights: of the root of the mean squared difference of pixels; 0, for nothing published has this term.
         rmse_boundaries: steps, rising.
+        decibels_weights: of the error of pixels in dB; 0, for nothing published has this term.
+        decibels_boundaries: steps, rising.
         perceptual_weights: of the difference of feature maps.
         perceptual_boundaries: steps, rising.
         gram_weights: of the difference of the maps' Gram matrices.
@@ -63,6 +65,8 @@ class LossSettings:
     l1_boundaries: tuple[int, ...] = ()
     rmse_weights: tuple[float, ...] = (0.0,)
     rmse_boundaries: tuple[int, ...] = ()
+    decibels_weights: tuple[float, ...] = (0.0,)
+    decibels_boundaries: tuple[int, ...] = ()
     perceptual_weights: tuple[float, ...] = (0.1, 0.073)
     perceptual_boundaries: tuple[int, ...] = (500_000,)
     gram_weights: tuple[float, ...] = (0.0, 0.062)
@@ -87,6 +91,14 @@ class LossSettings:
             if self.network_of(term) != "none"
         }
         return {term: weight for term, weight in weights.items() if weight > 0}
+
+    def size_of_error(self, term: str, value: float, step: int) -> float:
+        """What the weighted value of a term says of errors, on a linear scale: itself, but for decibels."""
+        return float(10 ** (value / self.weights(step)[term] / 20)) if term == "decibels" else value
+
+    def terms_changing(self, step: int) -> list[str]:
+        """Those whose weight is another than at the step before."""
+        return [term for term in TERMS if step in getattr(self, f"{term}_boundaries")]
 
     def uses(self, term: str) -> bool:
         """Whether the term is computed at any step."""
@@ -129,6 +141,6 @@ class LossSettings:
             if not self.weights(step).keys() - {"flow"}:
                 yield (
                     f"losses: nothing is left to minimise at step {step} (images have no flow); give l1, rmse, "
-                    "perceptual or gram a weight above 0"
+                    "decibels, perceptual or gram a weight above 0"
                 )
                 return
