@@ -114,6 +114,11 @@ def test_a_broken_maker_is_named(maker: Any, message: str, install: Install) -> 
         find_card("nothing")
 
 
+def test_weights_for_a_tokenizer_that_has_none_are_refused() -> None:
+    with pytest.raises(TokenBenchError, match="haar-8x8 has no weights, by its card; leave out --weights"):
+        load_tokenizer("haar-8x8", weights="random")
+
+
 def test_a_card_whose_package_is_missing_says_what_to_install() -> None:
     info = TokenizerInfo(name="far", kind="continuous")
     card = Card(info=info, factory="far_away:load", requires={"far_away": "far-away[all]>=2", "torch": "torch"})

@@ -16,7 +16,8 @@ class FrameCounter:
     """
 
     def __init__(self, clip: str, frames: int, say: Callable[[str], None]) -> None:
-        self._text = f"{clip} %d/{frames or '?'} frames"
+        self._clip = clip
+        self._all = frames or "?"
         self._say = say
         self._frames = 0
         self._next = time.monotonic()
@@ -26,4 +27,4 @@ class FrameCounter:
         self._frames += len(frames)
         if time.monotonic() >= self._next:
             self._next = time.monotonic() + 0.5
-            self._say(self._text % self._frames)
+            self._say(f"{self._clip} {self._frames}/{self._all} frames")

@@ -280,14 +280,16 @@ class Card:
         """Make the tokenizer; `dtype` None means float32.
 
         Raises:
-            TokenBenchError: a setting is none of the card's switches, or a package is missing; whatever the factory
-                raises.
+            TokenBenchError: a setting is none of the card's switches, there are weights for a tokenizer that has none,
+                or a package is missing; whatever the factory raises.
         """
         import torch
 
         if unknown := [name for name in settings if name not in self.switches]:
             known = ", ".join(self.switches) or "none"
             raise TokenBenchError(f"{self.info.name} has no setting {unknown[0]!r}; its settings are: {known}")
+        if weights is not None and self.info.weights == "none":
+            raise TokenBenchError(f"{self.info.name} has no weights, by its card; leave out --weights")
         if command := self.to_install:
             raise TokenBenchError(f"{self.info.name} needs a package that is not installed: {command}")
         where = {} if self.hub is None else {"hub": self.hub}

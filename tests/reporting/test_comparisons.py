@@ -46,6 +46,15 @@ def groups(tmp_path_factory: pytest.TempPathFactory) -> list[Group]:
     return group_runs(load_runs([*paths, write_run(root / "stored", "plain", -0.5, "h264")]))
 
 
+def test_equal_rows_differ_by_nothing_either_way_round(tmp_path: Path) -> None:
+    paths = [write_run(tmp_path / folder, "same", 0.0) for folder in ("one", "other")]
+    groups = group_runs(load_runs(paths))
+    baselines = {("made-paper-1", "video"): [0, 1]}
+    text = markdown(groups, compare_all(groups), baselines)
+    assert text.count("+0.00 [0.00, 0.00]") == 2
+    assert "-0.0" not in csv_text(groups, compare_all(groups), baselines)
+
+
 def of(groups: list[Group], baseline: str) -> dict[str, Comparison]:
     """What is compared with that row, by title."""
     rows = groups[0].tables[0].rows

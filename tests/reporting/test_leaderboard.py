@@ -68,6 +68,25 @@ def test_a_tokenizer_that_fails_on_all_photographs_stays_in_their_table(
     assert (row.clips, row.failed, row.partial, row.measure("psnr").value) == (0, 2, True, None)
 
 
+def test_a_tokenizer_that_fails_on_every_clip_has_a_row_beside_others_and_no_table_of_its_own(
+    runs: dict[str, Path], change: Callable[..., Path]
+) -> None:
+    def edit(result: dict[str, Any]) -> None:
+        result["tokenizer"]["name"] = "blind"
+        result["failed"] = [{"clip": clip.clip, "error": "no"} for clip in load_run(runs["means"]).clips]
+        result["media"] = {}
+        result["metrics"] = {name: {"value": None, "n": 0} for name in result["metrics"]}
+
+    blind = change(runs["means"], edit)
+    assert [table.media for table in group_runs([load_run(blind)])[0].tables] == ["all"]
+    group = group_runs(load_runs([runs["means"], blind]))[0]
+    assert [table.media for table in group.tables] == ["video", "image"]
+    for media in ("video", "image"):
+        row = rows(group, media)["blind"]
+        assert (row.clips, row.partial, row.measure("psnr").value) == (0, True, None)
+        assert row.failed == rows(group, media)["means-C-1x4x4"].clips
+
+
 def test_fewer_clips_mark_a_row_without_failures(runs: dict[str, Path], change: Callable[..., Path]) -> None:
     def edit(result: dict[str, Any]) -> None:
         result["tokenizer"]["name"] = "hasty"

@@ -17,6 +17,9 @@ EXIT_FAILED_CLIPS = 1
 EXIT_BAD_USAGE = 2
 EXIT_INTERRUPTED = 130
 
+# What a group of commands raises that is called without one, from click 8.2 on; before, it prints its help and ends.
+_ASKS_FOR_HELP: Any = getattr(click.exceptions, "NoArgsIsHelpError", ())
+
 # Of a file that standard output was sent to, or of what a library keeps for itself.
 _DISK_FAILS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
@@ -71,14 +74,14 @@ class _LazyGroup(click.Group):
 @click.group(cls=_LazyGroup, context_settings={"auto_envvar_prefix": "TOKENBENCH", "max_content_width": 110})
 @click.version_option(tokenbench.__version__, prog_name="tokenbench")
 def command() -> None:
-    r"""TokenBench: judge visual tokenizers on real clips.
+    """TokenBench: judge visual tokenizers on real clips.
 
     \b
       tokenbench eval --tokenizer haar-4x8x8
       tokenbench report runs/* --out reports/mine
 
     Every option can also be set in the environment: TOKENBENCH_EVAL_DEVICE=cuda.
-    """
+    """  # noqa: D301 (click wants the character, not a backslash)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -94,6 +97,9 @@ def run(arguments: list[str] | None = None) -> int:
     try:
         code: Any = command.main(arguments, prog_name="tokenbench", standalone_mode=False)
         return code if isinstance(code, int) else 0
+    except _ASKS_FOR_HELP as error:
+        print(error.format_message(), file=sys.stderr)
+        return EXIT_BAD_USAGE
     except click.ClickException as error:
         return _complain(error.format_message())
     except Problems as error:

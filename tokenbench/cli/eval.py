@@ -130,7 +130,7 @@ def command(
     from tokenbench.metrics.conventions import find_convention
     from tokenbench.registry import load_tokenizer, split_names
 
-    names = sweep.points(tokenizer) if sweep else split_names(tokenizer)
+    names = sweep.points(tokenizer) if sweep else list(dict.fromkeys(split_names(tokenizer)))
     convention = find_convention(protocol)
     clips = open_dataset(dataset)
     if clips.note:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tokenbench.errors import printable
+
 if TYPE_CHECKING:
     from tokenbench.evaluation.record import ClipRecord
     from tokenbench.evaluation.result import MetricValue, Result
@@ -43,7 +45,7 @@ def print_clips(records: Sequence[ClipRecord]) -> None:
     rows = [["clip", "frames", "size", *metrics]]
     for record in records:
         values = [_number(name, record.values[name]) if name in record.values else "-" for name in metrics]
-        rows.append([record.clip, str(record.frames), f"{record.width}x{record.height}", *values])
+        rows.append([printable(record.clip), str(record.frames), f"{record.width}x{record.height}", *values])
     click.echo(table(rows, numeric=[False, True, True, *[True] * len(metrics)]))
 
 
@@ -65,7 +67,7 @@ def print_result(result: Result) -> None:
         more = f" (and {len(reasons) - 1} clips more)" if len(reasons) > 1 else ""
         click.echo(f"no {metric} of {reasons[0]}{more}", err=True)
     for failure in result["failed"]:
-        click.echo(f"failed: {failure['clip']}: {failure['error']}", err=True)
+        click.echo(f"failed: {printable(failure['clip'])}: {printable(failure['error'])}", err=True)
 
 
 def print_curve(results: Sequence[Result]) -> None:
@@ -86,7 +88,7 @@ def _skipped(result: Result) -> dict[str, list[str]]:
     """Clip and reason, by metric."""
     reasons: dict[str, list[str]] = {}
     for skipped in result["skipped"]:
-        reasons.setdefault(skipped["metric"], []).append(f"{skipped['clip']}: {skipped['reason']}")
+        reasons.setdefault(skipped["metric"], []).append(f"{printable(skipped['clip'])}: {skipped['reason']}")
     return reasons
 
 
@@ -95,7 +97,7 @@ def print_outcome(outcome: Outcome, out: Path) -> None:
     there = f", {outcome.skipped} there already" if outcome.skipped else ""
     click.echo(f"{outcome.written} written to {out}{there}")
     for name, error in outcome.failed:
-        click.echo(f"failed: {name}: {error}", err=True)
+        click.echo(f"failed: {printable(name)}: {printable(error)}", err=True)
 
 
 def _cells(name: str, value: MetricValue) -> list[str]:

@@ -35,7 +35,7 @@ def command(
     resume: bool,
     networks: dict[str, str],
 ) -> int:
-    r"""Train a tokenizer by a recipe: a TOML file, or the name of one that comes with TokenBench.
+    """Train a tokenizer by a recipe: a TOML file, or the name of one that comes with TokenBench.
 
     \b
       tokenbench train tiny --set 'data.sources=["FOLDER"]'
@@ -45,7 +45,7 @@ def command(
     Of several recipes, later ones are laid over earlier ones. Ctrl-C writes a checkpoint; the same command again goes
     on where the last checkpoint was. The weights are written to FOLDER at the end. Exit code 1: the training diverged
     and was stopped.
-    """
+    """  # noqa: D301 (click wants the character, not a backslash)
     from tokenbench.trainers import find_trainer, trainer_of
 
     train = find_trainer(trainer_of(recipes))

@@ -112,10 +112,11 @@ def _both_ways(pair: Pair, places: tuple[int, int], metric: str) -> Iterator[Com
     low, high = pair.ci95
     p, direction = pair.significance.p_value, pair.significance.direction
     for baseline, row, sign in ((one, other, 1), (other, one, -1)):
-        least, most = sorted((sign * low, sign * high))
+        # Of a difference of nothing, the other way round is not less than nothing: -0 would be shown as such.
+        difference, least, most = (sign * value + 0.0 for value in (pair.difference, *((low, high)[::sign])))
         improved = (sign * direction > 0) == quantity(metric).higher_is_better
         verdict = SAME if direction == 0 else BETTER if improved else WORSE
-        yield Comparison(baseline, row, metric, pair.n, sign * pair.difference, least, most, p, verdict=verdict)
+        yield Comparison(baseline, row, metric, pair.n, difference, least, most, p, verdict=verdict)
 
 
 def _judged(each: Comparison, adjusted: float) -> Comparison:

@@ -155,8 +155,7 @@ def _told_apart(members: Sequence[Run], groups: Sequence[Sequence[Run]]) -> tupl
 
 def _group(runs: Sequence[Run], slug: str, apart: str, definitions: Mapping[str, str]) -> Group:
     entries = [Entry(run, label) for run, label in zip(runs, _labels(runs), strict=True)]
-    present = {media for run in runs for media in run.media}
-    order = sorted(present, key=lambda media: (media not in _MEDIA_ORDER, media != "video", media))
+    order = sorted(_present(runs), key=lambda media: (media not in _MEDIA_ORDER, media != "video", media))
     return Group(
         dataset=replace(runs[0].dataset, protocol=runs[0].base_protocol),
         entries=tuple(sorted(entries, key=lambda entry: _order(entry.run, entry.run.metrics))),
@@ -165,6 +164,22 @@ def _group(runs: Sequence[Run], slug: str, apart: str, definitions: Mapping[str,
         apart=apart,
         definitions=definitions,
     )
+
+
+def _present(runs: Sequence[Run]) -> set[str]:
+    """The kinds of media that have a table.
+
+    A run that failed on every clip does not say of which kind they are: where others do, their tables have its row.
+    """
+    kinds = {clip.clip: clip.media for run in runs for clip in run.clips}
+    filled = {
+        media
+        for run in runs
+        for media, result in run.media.items()
+        if result.clips or any(measure.value is not None for measure in result.metrics.values())
+    }
+    without = (run for run in runs if not any(_belongs(run, media, kinds) for media in filled))
+    return filled.union(*(run.media for run in without))
 
 
 def _labels(runs: Sequence[Run]) -> list[str]:

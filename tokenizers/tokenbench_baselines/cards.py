@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tokenbench.tokenizer import Card, Padding, TokenizerInfo, nominal_bits_per_pixel
+from tokenbench.tokenizer import IN_PACKAGE, Card, Padding, TokenizerInfo, nominal_bits_per_pixel
 from tokenbench_baselines.codecs.cards import CARDS as CODECS
 from tokenbench_baselines.diffusers_models.cards import CARDS as DIFFUSERS_IMAGE
 from tokenbench_baselines.diffusers_models.video_cards import CARDS as DIFFUSERS_VIDEO
@@ -31,7 +31,7 @@ _IDENTITY = Card(
 )
 
 
-def _linear(name: str, compression: tuple[int, int, int], source: str, description: str) -> Card:
+def _linear(name: str, compression: tuple[int, int, int], source: str, description: str, weights: str = "none") -> Card:
     frames, height, width = compression
     return Card(
         info=TokenizerInfo(
@@ -42,6 +42,7 @@ def _linear(name: str, compression: tuple[int, int, int], source: str, descripti
             latent_channels=16,
             bits_per_pixel=nominal_bits_per_pixel(compression, latent_channels=16),
             license="Apache-2.0",
+            weights=weights,
             source=source,
             description=description,
             padding=Padding(frames=(frames, 1 % frames), size=(height, width)),
@@ -54,8 +55,10 @@ CARDS = [
     _IDENTITY,
     _linear("haar-4x8x8", (4, 8, 8), _HAAR, "2-level 3-D Haar transform, 16 coefficients kept of 768 a token"),
     _linear("haar-8x8", (1, 8, 8), _HAAR, "2-level Haar transform, 16 coefficients kept of 192 a token"),
-    _linear("klt-4x8x8", (4, 8, 8), _KLT, "the 16 principal components of 4 x 8 x 8 patches of real videos"),
-    _linear("klt-8x8", (1, 8, 8), _KLT, "the 16 principal components of 8 x 8 patches of photographs"),
+    _linear(
+        "klt-4x8x8", (4, 8, 8), _KLT, "the 16 principal components of 4 x 8 x 8 patches of real videos", IN_PACKAGE
+    ),
+    _linear("klt-8x8", (1, 8, 8), _KLT, "the 16 principal components of 8 x 8 patches of photographs", IN_PACKAGE),
     *CODECS,
     *DIFFUSERS_IMAGE,
     *DIFFUSERS_VIDEO,

@@ -250,6 +250,8 @@ def _find(info: TokenizerInfo, weights: str | Path | None, hub: HubSource | None
 
 
 def _where_to_get(info: TokenizerInfo) -> str:
+    if info.weights == IN_PACKAGE:
+        return "without --weights it takes its own, which are in the package"
     return f"get them from {info.weights} and accept their licence ({info.license})"
 
 
