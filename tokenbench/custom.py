@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import importlib.util
 import inspect
 import sys
@@ -12,6 +11,7 @@ from pathlib import Path
 from types import CodeType
 from typing import TYPE_CHECKING, Any
 
+from tokenbench.datasets.table import read_table
 from tokenbench.errors import TokenBenchError
 from tokenbench.tokenizer import Tokenizer, TokenizerInfo
 
@@ -38,7 +38,8 @@ def load_custom(
     missing takes the defaults, and the name defaults to the class's.
 
     Raises:
-        TokenBenchError: there is no such file or class, it fails while it is made, or it lacks a method.
+        TokenBenchError: there is no such file or class, it fails while it is made, it lacks a method, it takes none of
+            the weights that are given, or its `info` holds what it cannot.
     """
     import torch
 
@@ -65,6 +66,8 @@ def _instance(path: Path, class_name: str, offered: Mapping[str, Any], settings:
         raise TokenBenchError(f"{where}: no such class in the file; it has {', '.join(classes) or 'none'}")
     named = inspect.signature(found).parameters
     takes_all = any(parameter.kind is parameter.VAR_KEYWORD for parameter in named.values())
+    if offered["weights"] is not None and not takes_all and "weights" not in named:
+        raise TokenBenchError(f"{where}: its constructor takes no weights; leave out --weights")
     try:
         return found(**{key: value for key, value in offered.items() if takes_all or key in named}, **settings)
     except TokenBenchError:
@@ -102,12 +105,7 @@ def _info(name: str, class_name: str, given: Any) -> TokenizerInfo:
     if isinstance(given, TokenizerInfo):
         return given
     fields = {"name": class_name, "kind": "continuous", **_as_mapping(name, given)}
-    known = {field.name for field in dataclasses.fields(TokenizerInfo)}
-    if unknown := sorted(fields.keys() - known):
-        raise TokenBenchError(f"{name}: info has unknown fields {unknown}; known are {sorted(known)}")
-    if "compression" in fields:
-        fields["compression"] = tuple(fields["compression"])
-    return TokenizerInfo(**fields)
+    return read_table(TokenizerInfo, fields, f"{name}: info")
 
 
 def _as_mapping(name: str, given: Any) -> Mapping[str, Any]:

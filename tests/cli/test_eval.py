@@ -19,10 +19,13 @@ import pytest
 from skimage.metrics import structural_similarity
 
 from tokenbench.cli.options import settings_option
+from tokenbench.errors import TokenBenchError
 from tokenbench.evaluation import job
 from tokenbench.media.clip import Clip
 from tokenbench.media.image import read_image
 from tokenbench.media.video import read_chunks
+from tokenbench.registry import load_tokenizer
+from tokenbench.tokenizer import Padding
 
 Command = Callable[..., Any]
 
@@ -220,6 +223,16 @@ class Broken(Bare):
 class UnknownField(Bare):
     info = {"colour": "blue"}
 
+class Weighted(Bare):
+    def __init__(self, weights):
+        self.weights = weights
+
+class Flat(Bare):
+    info = {"compression": 8}
+
+class Padded(Bare):
+    info = {"latent_channels": None, "padding": {"frames": [4, 1], "size": (8, 16), "space": "black"}}
+
 class Set(Bare):
     def __init__(self, factor=1, label="none"):
         self.factor = factor
@@ -326,7 +339,8 @@ def test_a_faulty_tokenizer_fails_clip_by_clip(
         ("{own}:Nothing", "no such class in the file; it has Mine, Bare"),
         ("{own}:Half", "has no method decode"),
         ("{own}:Broken", "cannot be made: OSError: no licence"),
-        ("{own}:UnknownField", "unknown fields ['colour']"),
+        ("{own}:UnknownField", "info has the unknown key 'colour'"),
+        ("{own}:Flat", "info: compression is 8, expected a list"),
         ("{own}:Unsayable", "its provenance is not plain JSON data"),
         ("{own}", "name the class too"),
         ("cosmos-cv-4x8x8", "nvidia/Cosmos-0.1-Tokenizer-CV4x8x8"),
@@ -340,6 +354,17 @@ def test_an_unusable_tokenizer_is_one_line(
     assert outcome.code == 2
     assert message in outcome.message
     assert not (tmp_path / "run").exists()
+
+
+def test_the_info_of_ones_own_class_may_be_plain_tables(own: Path) -> None:
+    info = load_tokenizer(f"{own}:Padded").info
+    assert info.padding == Padding(frames=(4, 1), size=(8, 16), space="black")
+    assert info.latent_channels is None
+
+
+def test_weights_for_ones_own_class_that_takes_none_are_refused(own: Path) -> None:
+    with pytest.raises(TokenBenchError, match="Bare: its constructor takes no weights; leave out --weights"):
+        load_tokenizer(f"{own}:Bare", weights="some.pt")
 
 
 @pytest.mark.parametrize(
@@ -381,7 +406,7 @@ def test_a_class_of_ones_own_that_was_changed_or_has_other_weights_is_another_ru
     out, weights = tmp_path / "run", tmp_path / "weights"
     weights.mkdir()
     (weights / "a.bin").write_bytes(b"first")
-    command = ("eval", "--tokenizer", f"{own}:Bare", "--dataset", even, "--weights", weights, "--out", out)
+    command = ("eval", "--tokenizer", f"{own}:Weighted", "--dataset", even, "--weights", weights, "--out", out)
     assert tokenbench(*command).code == 0
     assert "1/1" in tokenbench(*command).err
     (weights / "a.bin").write_bytes(b"other")

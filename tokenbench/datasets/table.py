@@ -6,6 +6,7 @@ import difflib
 import math
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
+from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from tokenbench.errors import TokenBenchError
@@ -17,8 +18,8 @@ def read_table(kind: type[Record], values: Any, where: str) -> Record:
     """A dataclass made of a table.
 
     Args:
-        kind: a dataclass of strings, whole numbers, numbers, switches, choices (`Literal`), lists of these (`tuple`),
-            tables (`dict`) and further dataclasses, each a table.
+        kind: a dataclass of strings, whole numbers, numbers, switches, choices (`Literal`), any of these or None,
+            lists of them (`tuple`), tables (`dict`) and further dataclasses, each a table or made already.
         values: the table.
         where: what messages begin with.
 
@@ -43,13 +44,16 @@ def read_table(kind: type[Record], values: Any, where: str) -> Record:
 
 
 def _read(kind: Any, value: Any, where: str) -> Any:
-    if is_dataclass(kind):
+    if is_dataclass(kind) and not isinstance(value, cast(type[Any], kind)):
         return read_table(cast(type[Any], kind), value, where)
     return tuple(value) if isinstance(value, list) else value
 
 
 def _misfit(value: Any, kind: Any) -> str:
     """What was expected of a value that is not of its field's kind; nothing where it is."""
+    if get_origin(kind) is UnionType:
+        (kind,) = [each for each in get_args(kind) if each is not NoneType]
+        return "" if value is None else _misfit(value, kind)
     if get_origin(kind) is Literal:
         return "" if value in get_args(kind) else " or ".join(map(repr, get_args(kind)))
     if get_origin(kind) is tuple:
