@@ -95,7 +95,10 @@ def test_the_record_names_the_recipes_of_the_package(name: str) -> None:
         chosen = [f"steps={told['steps']}", f"start={told['start']!r}", f"optimiser.lr={rate}"]
         recipe = read_recipe(layers, ["data.sources=['x']", *chosen])
         for table in ("network", "optimiser", "losses"):
-            assert told[table] == recipe.as_dict()[table]
+            now = recipe.as_dict()[table]
+            assert told[table] == {key: value for key, value in now.items() if key in told[table]}
+            # Settings that have come since do nothing here.
+            assert not any(any(now[key]) for key in now.keys() - told[table].keys())
         assert stage["step"] == told["steps"]
         assert told["network"]["channels"] == 24
         assert f"| {told['steps']:,} |" in (text := (SHIPPED / name / "README.md").read_text())
