@@ -50,7 +50,7 @@ def test_a_strangers_fault_is_exit_code_1_and_the_other_checks_go_on(tokenbench:
     ("body", "said"),
     [
         ("raise OSError('no such model')", "cannot be made: OSError: no such model"),
-        ("self.info = {'compression': 8}", "cannot be made: TypeError"),
+        ("self.info = {'compression': 8}", "info: compression is 8, expected a list"),
     ],
 )
 def test_one_that_cannot_be_made_is_one_line(body: str, said: str, tmp_path: Path, tokenbench: Command) -> None:

@@ -59,7 +59,8 @@ class _LazyGroup(click.Group):
     """Knows its commands by name, and imports the one that is called."""
 
     def list_commands(self, context: click.Context) -> list[str]:
-        return list(_COMMANDS)
+        # Not list(): once the command of that name has been used, its module has the name here.
+        return [*_COMMANDS]
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         if name not in _COMMANDS:
