@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tokenbench.metrics.feature_meters import SharedFeatures, Side
 
 # Of the metrics' code: values of another version are not those that it gives.
-METRICS_VERSION = 1
+METRICS_VERSION = 2
 
 # Where a clip's values come from: nothing was done; its reconstruction was there; it was made.
 Origin = Literal["known", "kept", "made"]

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tokenbench.metrics.feature_meters import SharedFeatures
 
 # Of the way from a clip to its reconstruction: one that another version made may be another.
-RECONSTRUCTION_VERSION = 1
+RECONSTRUCTION_VERSION = 2
 
 
 class Observer(Interface):

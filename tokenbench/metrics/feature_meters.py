@@ -20,7 +20,7 @@ CLIP_FRAMES = 300
 CLIP_SIZE = 224
 
 # Of the code below: features of another version are not those that it gives.
-FEATURES_VERSION = 2
+FEATURES_VERSION = 3
 
 
 class Network(Protocol):
