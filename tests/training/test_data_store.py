@@ -60,6 +60,17 @@ def test_any_span_is_what_decoding_all_gives(kind: str, tmp_path: Path, carphone
         assert np.array_equal(read_span(clip, index, first, 4), frames[first : first + 4]), first
 
 
+def test_a_span_of_a_turned_video_of_ten_bits_is_what_decoding_all_gives(
+    tmp_path: Path, carphone: NDArray[np.uint8]
+) -> None:
+    source = write_video(tmp_path / "source.mkv", carphone[:, :96, :128])
+    flat = encoded(tmp_path / "flat.mp4", "-c:v libx264 -pix_fmt yuv420p10le -g 10", source)
+    clip = video_clip(encoded(tmp_path / "r.mp4", "-c copy", flat))
+    frames = whole(clip)
+    assert frames.shape[1:] == (128, 96, 3)
+    assert np.array_equal(read_span(clip, index_clip(clip), 9, 4), frames[9:13])
+
+
 def test_a_late_span_is_not_decoded_from_the_beginning(
     tmp_path: Path, carphone: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
 ) -> None:

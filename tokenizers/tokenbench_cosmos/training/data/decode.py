@@ -20,7 +20,7 @@ from tokenbench.media.colour import ColourConverter
 from tokenbench.media.frames_folder import frame_files
 from tokenbench.media.image import read_image
 from tokenbench.media.member import Member
-from tokenbench.media.orientation import display_matrix, orient, swaps_sides
+from tokenbench.media.orientation import display_matrix, swaps_sides
 from tokenbench.media.video import OpenVideo, decoded, naming, open_video
 
 # Frames to enter a file before the wanted ones: where keyframes are not marked well, a decoder begins behind them.
@@ -118,13 +118,9 @@ def _from_beginning(clip: Clip, first: int, count: int) -> list[NDArray[np.uint8
 
 def _upright(path: Path | Member, frames: Iterable[VideoFrame]) -> list[NDArray[np.uint8]]:
     """Decoded frames as `tokenbench.media.video.read_chunks` shows them."""
-    colour, images = ColourConverter(threads=1), []
+    colour = ColourConverter(threads=1)
     with naming(path):
-        for frame in frames:
-            matrix = display_matrix(frame)
-            image = colour.to_rgb(frame)
-            images.append(image if matrix is None else orient(image, matrix))
-    return images
+        return [colour.to_rgb(frame, display_matrix(frame)) for frame in frames]
 
 
 def _time(video: OpenVideo, frame: VideoFrame) -> float:
