@@ -281,6 +281,12 @@ class Gives01(Good):
         return (super().decode(tokens) + 1) / 2
 
 
+class Gives01FromWeights(Gives01):
+    def __init__(self, device: torch.device, dtype: torch.dtype, weights: str) -> None:
+        super().__init__(device, dtype)
+        assert weights == "random"
+
+
 class GivesHalfTheRange(Good):
     def decode(self, tokens: Tokens) -> Tensor:
         return super().decode(tokens) / 2

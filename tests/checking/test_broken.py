@@ -84,7 +84,7 @@ def test_overflow_in_half_precision_is_named(check) -> None:  # type: ignore[no-
 
 
 def test_untrained_networks_are_not_judged_by_their_pictures(check) -> None:  # type: ignore[no-untyped-def]
-    findings = check("Gives01", weights="random")
+    findings = check("Gives01FromWeights", weights="random")
     for name in ("input-range", "better-than-mean"):
         assert (findings[name].verdict, findings[name].text) == ("does not apply", "the weights are random")
 
