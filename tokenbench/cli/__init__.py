@@ -17,6 +17,8 @@ EXIT_FAILED_CLIPS = 1
 EXIT_BAD_USAGE = 2
 EXIT_INTERRUPTED = 130
 
+_STANDARD_OUTPUT, _STANDARD_ERROR = 1, 2
+
 # What a group of commands raises that is called without one, from click 8.2 on; before, it prints its help and ends.
 _ASKS_FOR_HELP: Any = getattr(click.exceptions, "NoArgsIsHelpError", ())
 
@@ -87,6 +89,7 @@ def command() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run a command; a mistake that the user can mend is one line on stderr and exit code 2."""
+    _open_what_is_closed()
     sys.exit(run(arguments))
 
 
@@ -119,6 +122,18 @@ def run(arguments: list[str] | None = None) -> int:
             raise
         _say_no_more()
         return _complain(f"cannot write {error.filename or 'the output'}: {error.strerror}; free some space")
+
+
+def _open_what_is_closed() -> None:
+    """A process begun without standard output or error (2>&-) says nothing there, in place of failing to.
+
+    Without this, a file opened later may get the number of the missing one, and what is said goes into it.
+    """
+    while (number := os.open(os.devnull, os.O_RDWR)) <= _STANDARD_ERROR:
+        os.set_inheritable(number, True)
+    os.close(number)
+    sys.stdout = sys.stdout or open(_STANDARD_OUTPUT, "w", closefd=False)  # noqa: SIM115
+    sys.stderr = sys.stderr or open(_STANDARD_ERROR, "w", closefd=False)  # noqa: SIM115
 
 
 def _say_no_more() -> None:

@@ -28,7 +28,7 @@ class NetworkSettings:
         initialisation: of random weights: the framework's "default" as nothing published says otherwise, or
             "principal", a linear codec of the training data (`tokenbench_cosmos.training.principal`). With `start`,
             "principal" takes encoder and decoder from there, out of a continuous network, and begins the projections
-            anew.
+            anew, and "wider" takes a network of fewer channels from there (`tokenbench_cosmos.training.wider`).
     """
 
     variant: str
@@ -38,7 +38,7 @@ class NetworkSettings:
     groups: int = 0
     encoder_blocks: int = 0
     decoder_blocks: int = 0
-    initialisation: Literal["default", "principal"] = "default"
+    initialisation: Literal["default", "principal", "wider"] = "default"
 
     def card(self) -> Card:
         """Of the registered tokenizer whose network it is.
@@ -83,6 +83,8 @@ class NetworkSettings:
             lines.append(f"network.groups is {config.groups}, which does not divide the width {narrow[0]}; set both")
         if config.is_video and config.groups != 1:
             lines.append("network.groups is for image networks only; leave it out")
+        if self.initialisation == "wider" and config.groups != 1:
+            lines.append(f"network.initialisation 'wider' needs network.groups = 1, which is {config.groups}")
         if not config.is_video and data.uses_videos:
             lines.append(f"{self.variant} is an image network; set data.image_every = 1")
         if data.uses_videos and data.frames % time != 1 % time:

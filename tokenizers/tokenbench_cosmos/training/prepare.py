@@ -12,16 +12,18 @@ from torch.distributed.fsdp import fully_shard
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.checkpoint import checkpoint
 
-from tokenbench.weights import locate
+from tokenbench.weights import WeightFiles, locate
 from tokenbench_cosmos import layers2d, layers3d
 from tokenbench_cosmos.autoencoder import CosmosAutoencoder
 from tokenbench_cosmos.cards import FILE_SETS
 from tokenbench_cosmos.config import CosmosConfig
 from tokenbench_cosmos.loading import Choices, load_network
+from tokenbench_cosmos.trained import trained_config
 from tokenbench_cosmos.training.data import TrainingData
 from tokenbench_cosmos.training.distributed import World
 from tokenbench_cosmos.training.principal import begin_principal, begin_projections
 from tokenbench_cosmos.training.recipe import Recipe
+from tokenbench_cosmos.training.wider import begin_wider
 
 # Mini-batches whose principal components are taken.
 _FIRST_BATCHES = 20
@@ -44,34 +46,44 @@ def first_network(recipe: Recipe, data: TrainingData | None = None) -> CosmosAut
         TokenBenchError: the weights to start from are missing, or do not fit.
         ClipError: a clip cannot be read.
     """
-    config = recipe.network.config()
-    principal = recipe.network.initialisation == "principal"
-    if recipe.start and not principal:
+    config, initialisation = recipe.network.config(), recipe.network.initialisation
+    if recipe.start and initialisation == "default":
         return _started(recipe, config)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(recipe.seed)
         network = CosmosAutoencoder(config)
-    if principal:
-        if data is None:
-            raise ValueError("weights that begin as principal components need the training data")
-        pixels = _first_pixels(data, video=config.is_video)
-        if recipe.start:
-            continuous = _started(recipe, replace(config, fsq_levels=()))
-            network.encoder.load_state_dict(continuous.encoder.state_dict())
-            network.decoder.load_state_dict(continuous.decoder.state_dict())
-            begin_projections(network, pixels)
-        else:
-            begin_principal(network, pixels)
+    if initialisation == "default":
+        return network
+    if data is None:
+        raise ValueError(f"weights that begin as {initialisation!r} need the training data")
+    pixels = _first_pixels(data, video=config.is_video)
+    if initialisation == "wider":
+        begin_wider(network, _started(recipe, _config_of_start(recipe)), pixels)
+    elif recipe.start:
+        continuous = _started(recipe, replace(config, fsq_levels=()))
+        network.encoder.load_state_dict(continuous.encoder.state_dict())
+        network.decoder.load_state_dict(continuous.decoder.state_dict())
+        begin_projections(network, pixels)
+    else:
+        begin_principal(network, pixels)
     return network
 
 
 def _started(recipe: Recipe, config: CosmosConfig) -> CosmosAutoencoder:
     """Of a file, or of an earlier run."""
-    name = recipe.network.card().info.name
-    hint = "--set start=FOLDER names the folder of an earlier run, or released weights"
-    files = locate(name, recipe.start, None, file_sets=FILE_SETS, hint=hint)
-    network, _ = load_network(config, files, Choices(), dtype=torch.float32)
+    network, _ = load_network(config, _start_files(recipe), Choices(), dtype=torch.float32)
     return network.requires_grad_(True)
+
+
+def _config_of_start(recipe: Recipe) -> CosmosConfig:
+    """As an earlier run says of its weights, or as published."""
+    published: CosmosConfig = recipe.network.card().options["config"]
+    return trained_config(published, _start_files(recipe).paths)
+
+
+def _start_files(recipe: Recipe) -> WeightFiles:
+    hint = "--set start=FOLDER names the folder of an earlier run, or released weights"
+    return locate(recipe.network.card().info.name, recipe.start, None, file_sets=FILE_SETS, hint=hint)
 
 
 def _first_pixels(data: TrainingData, *, video: bool) -> Tensor:

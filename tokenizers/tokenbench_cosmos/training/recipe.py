@@ -219,6 +219,8 @@ def _wrong(recipe: Recipe) -> list[str]:
         lines.append(f"seed is {recipe.seed}, expected less than 2**64")
     if recipe.trainer != Recipe.trainer:
         lines.append(f"trainer is {recipe.trainer!r}, which only a recipe's file can say; leave it out of --set")
+    if recipe.network.initialisation == "wider" and not recipe.start:
+        lines.append("network.initialisation is 'wider', which begins with an earlier run; set start to its folder")
     if not 0 <= recipe.ema < 1:
         lines.append(f"ema is {recipe.ema}, expected 0 or more and less than 1")
     if recipe.watch.factor and recipe.watch.factor <= 1:
