@@ -73,12 +73,13 @@ _RELEASES = (
     (_THIRD, "DV4x8x8", 112_619_766, None),
 )
 
-# Narrow networks with weights in this package, trained by its recipes of the same names: variant and parameters.
+# Narrow networks with weights in this package, trained by its recipes of the same names: variant, channels, what the
+# finest level has in units of them, and parameters.
 _MINI = (
-    ("CI8x8", 2_757_176),
-    ("DI8x8", 2_756_846),
-    ("CV4x8x8", 2_814_912),
-    ("DV4x8x8", 3_924_342),
+    ("CI8x8", 27, 3, 3_852_941),
+    ("DI8x8", 24, 2, 2_756_846),
+    ("CV4x8x8", 24, 2, 2_814_912),
+    ("DV4x8x8", 24, 2, 3_924_342),
 )
 
 
@@ -132,10 +133,11 @@ def _card(series: _Series, variant: str, parameters: int, revision: str | None) 
     )
 
 
-def _mini_card(variant: str, parameters: int) -> Card:
+def _mini_card(variant: str, channels: int, finest: int, parameters: int) -> Card:
     card = _card(_FIRST, variant, parameters, revision=None)
     published = card.options["config"]
-    config = replace(published, channels=24, z_channels=16, groups=1)
+    multipliers = (finest, *published.channel_multipliers[1:])
+    config = replace(published, channels=channels, channel_multipliers=multipliers, z_channels=16, groups=1)
     time, height, width = config.compression
     info = replace(
         card.info,
@@ -143,9 +145,9 @@ def _mini_card(variant: str, parameters: int) -> Card:
         padding=Padding(frames=(time, 1 % time), size=(height, width)),
         license="Apache-2.0",
         weights=IN_PACKAGE,
-        description=f"{card.info.description}; 24 instead of {published.channels} channels",
+        description=f"{card.info.description}; {channels} instead of {published.channels} channels",
     )
-    return replace(card, info=info, options={"config": config, "shipped": True}, hub=None)
+    return replace(card, info=info, options={"config": config, "published": published}, hub=None)
 
 
 CARDS: list[Card] = [*(_card(*release) for release in _RELEASES), *(_mini_card(*network) for network in _MINI)]

@@ -32,7 +32,7 @@ def load(
     device: torch.device,
     dtype: torch.dtype,
     hub: HubSource | None = None,
-    shipped: bool = False,
+    published: CosmosConfig | None = None,
     **switches: Any,
 ) -> CosmosTokenizer:
     """Make a tokenizer.
@@ -45,7 +45,8 @@ def load(
         device: where it runs.
         dtype: of parameters and arithmetic.
         hub: where the weights are published.
-        shipped: whether this package has the weights.
+        published: the network that `config` is narrower than, where this package has the weights; otherwise `config`
+            is the published one.
         switches: fields of `Choices`.
 
     Raises:
@@ -57,8 +58,8 @@ def load(
         info = replace(info, weights="random initialisation")
         provenance = {"weights": {"source": info.weights}, "settings": settings}
     else:
-        files = _find(info, weights, hub, shipped=shipped)
-        trained = trained_config(config, files.paths)
+        files = _find(info, weights, hub, shipped=published is not None)
+        trained = trained_config(published or config, files.paths) or config
         module, settings = load_network(trained, files, choices, dtype=dtype)
         if trained != config:
             info = replace(info, parameters=sum(weight.numel() for weight in module.parameters()))

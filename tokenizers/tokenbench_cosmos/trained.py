@@ -14,22 +14,22 @@ from tokenbench_cosmos.config import CosmosConfig
 TRAINING = "training.json"
 
 
-def trained_config(config: CosmosConfig, paths: Sequence[Path]) -> CosmosConfig:
+def trained_config(published: CosmosConfig, paths: Sequence[Path]) -> CosmosConfig | None:
     """The network that weights were trained for: the published one, but for the fields in which a recipe differed.
 
     Args:
-        config: as published.
-        paths: of the weights; released ones have no `training.json` beside them.
+        published: the network of the recipe's variant.
+        paths: of the weights; released ones have no `training.json` beside them, which gives None.
 
     Raises:
         TokenBenchError: `training.json` is damaged.
     """
     path = paths[0].parent / TRAINING
     if not path.is_file():
-        return config
+        return None
     try:
         changed = {name: _sizes(value) for name, value in json.loads(path.read_text())["network"].items()}
-        return replace(config, **changed)
+        return replace(published, **changed)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise TokenBenchError(f"{path} is damaged ({error}); take the folder as its training wrote it") from error
 

@@ -78,7 +78,7 @@ def _started(recipe: Recipe, config: CosmosConfig) -> CosmosAutoencoder:
 def _config_of_start(recipe: Recipe) -> CosmosConfig:
     """As an earlier run says of its weights, or as published."""
     published: CosmosConfig = recipe.network.card().options["config"]
-    return trained_config(published, _start_files(recipe).paths)
+    return trained_config(published, _start_files(recipe).paths) or published
 
 
 def _start_files(recipe: Recipe) -> WeightFiles:
