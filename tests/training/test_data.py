@@ -53,6 +53,13 @@ def test_image_every_leaves_out_what_is_never_drawn(settings: DataSettings) -> N
     assert images.batch(0).kind == "image"
 
 
+def test_each_batch_of_images_draws_one_of_the_sizes(settings: DataSettings) -> None:
+    data = build_data(replace(settings, image_every=1, image_sizes=(24, 32)), seed=0)
+    sides = [data.batch(step).frames.shape[2:4] for step in range(40)]
+    assert 10 < sides.count((24, 24)) == 40 - sides.count((32, 32)) < 30
+    assert [data.batch(step, 1, 2).frames.shape[2:4] for step in range(40)] == sides
+
+
 def test_a_batch_depends_on_seed_step_and_rank_alone(data: TrainingData, settings: DataSettings) -> None:
     again = build_data(settings, seed=7)
     for step in (5, 0, 1):

@@ -14,7 +14,7 @@ from tokenbench_cosmos.training.data.draw import Draw
 from tokenbench_cosmos.training.data.settings import DataSettings
 
 SETTINGS = DataSettings(
-    sources=("none",), frames=3, height=48, width=64, short_side=(72, 100), flip=0, reverse=0, native=0, image_size=40
+    sources=("none",), frames=3, height=48, width=64, short_side=(72, 100), flip=0, reverse=0, native=0
 )
 MIDDLE = Draw(which=0, native=0.5, side=0.5, top=0.5, left=0.5, flip=0.5, reverse=0.5)
 
@@ -67,7 +67,7 @@ def test_native_is_drawn_with_its_probability(carphone: NDArray[np.uint8]) -> No
 
 def test_images_have_their_own_size_and_range(carphone: NDArray[np.uint8]) -> None:
     settings = replace(SETTINGS, image_short_side=(40, 40))
-    sample = image_sample(carphone[:1], replace(MIDDLE, top=0.0, left=0.0), settings)
+    sample = image_sample(carphone[:1], replace(MIDDLE, top=0.0, left=0.0), settings, 40)
     assert furthest(sample, whole_resized(carphone[:1], 40, 49)[:, :, :40]) <= 1
 
 

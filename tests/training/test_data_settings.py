@@ -46,6 +46,7 @@ def test_what_is_no_settings_is_refused_in_one_line(values: dict[str, Any], mess
         ({"native": 1.5}, "data.native is 1.5, expected a probability"),
         ({"short_side": (9, 8)}, r"data.short_side is \[9, 8\]"),
         ({"image_short_side": (0, 8)}, "data.image_short_side"),
+        ({"image_sizes": (64, 0)}, r"data.image_sizes is \[64, 0\], expected sizes of 1 or more"),
         ({"exclude": ("bikes",)}, "data.exclude has 'bikes'"),
         ({"cache": ""}, "data.cache is empty"),
     ],

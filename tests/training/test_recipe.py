@@ -68,6 +68,7 @@ def test_later_recipes_are_laid_over_earlier_ones_and_both_name_the_run(recipe: 
         ("name=-x", "name is '-x'"),
         ("data.frames=6", "data.frames is 6, expected 1 + a multiple of 4"),
         ("data.width=50", "data.width is 50, expected a multiple of 8"),
+        ("data.image_sizes=[64, 50]", "data.image_sizes has 50, expected a multiple of 8"),
         ("network.variant=CV4x8x9", "did you mean 'CV4x8x8'?"),
         ("network.variant=CI8x8", "is an image network; set data.image_every = 1"),
         ("network.channel_multipliers=[2]", "network: compression"),

@@ -89,11 +89,9 @@ class NetworkSettings:
             lines.append(f"{self.variant} is an image network; set data.image_every = 1")
         if data.uses_videos and data.frames % time != 1 % time:
             lines.append(f"data.frames is {data.frames}, expected 1 + a multiple of {time} for {self.variant}")
-        sides = {"height": data.height, "width": data.width} if data.uses_videos else {}
-        sides |= {"image_size": data.image_size} if data.uses_images else {}
         lines += [
-            f"data.{name} is {side}, expected a multiple of {space} for {self.variant}"
-            for name, side in sides.items()
+            f"{words}, expected a multiple of {space} for {self.variant}"
+            for words, side in data.sides()
             if side % space
         ]
         return lines

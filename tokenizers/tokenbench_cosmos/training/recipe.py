@@ -234,15 +234,13 @@ def _wrong(recipe: Recipe) -> list[str]:
 
 def _too_small_to_be_judged(recipe: Recipe) -> list[str]:
     """Samples that the discriminator does not take: it may begin long after the first step."""
-    losses, data = recipe.losses, recipe.data
+    losses = recipe.losses
     if losses.adversarial == "none" or losses.adversarial_weight == 0:
         return []
-    sides = {"height": data.height, "width": data.width} if data.uses_videos else {}
-    sides |= {"image_size": data.image_size} if data.uses_images else {}
     least = least_side(losses.discriminator_layers)
     return [
-        f"data.{name} is {side}, expected {least} or more for a discriminator of {losses.discriminator_layers} layers"
-        for name, side in sides.items()
+        f"{words}, expected {least} or more for a discriminator of {losses.discriminator_layers} layers"
+        for words, side in recipe.data.sides()
         if side < least
     ]
 

@@ -19,7 +19,7 @@ from tokenbench.media.clip import MediaKind
 from tokenbench_cosmos.training.data.clips import SourceClip, find_clips
 from tokenbench_cosmos.training.data.crop import image_sample, video_sample
 from tokenbench_cosmos.training.data.decode import ClipIndex
-from tokenbench_cosmos.training.data.draw import draw
+from tokenbench_cosmos.training.data.draw import draw, draw_of_step
 from tokenbench_cosmos.training.data.settings import DataSettings
 from tokenbench_cosmos.training.data.store import Store, StoredClip
 
@@ -116,12 +116,14 @@ class TrainingData:
             raise ValueError(f"rank {rank} of {world} processes")
         images, settings = self.settings.is_image_step(step), self.settings
         pool, size = (self.images, settings.image_batch) if images else (self.videos, settings.batch)
+        sides = settings.image_sides
+        side = sides[int(draw_of_step(self.seed, step) * len(sides))]
         samples, ids = [], []
         for index in range(rank * size, (rank + 1) * size):
             chance = draw(self.seed, step, index)
             clip, first = pool.pick(chance.which)
             frames = _read(clip, first, 1 if images else settings.frames)
-            sample = (image_sample if images else video_sample)(frames, chance, settings)
+            sample = image_sample(frames, chance, settings, side) if images else video_sample(frames, chance, settings)
             samples.append(sample)
             ids.append(f"{clip.source.id}@{first}")
         return Batch(np.stack(samples), tuple(ids), "image" if images else "video")

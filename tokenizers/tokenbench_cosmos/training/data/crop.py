@@ -33,19 +33,19 @@ def video_sample(frames: NDArray[np.uint8], chance: Draw, settings: DataSettings
     return _sample(frames, chance, settings, size, settings.short_side)
 
 
-def image_sample(image: NDArray[np.uint8], chance: Draw, settings: DataSettings) -> NDArray[np.uint8]:
+def image_sample(image: NDArray[np.uint8], chance: Draw, settings: DataSettings, side: int) -> NDArray[np.uint8]:
     """An image sample, made as a video sample is.
 
     Args:
         image: uint8 1 x H x W x 3.
         chance: of the sample.
         settings: of the recipe.
+        side: height and width of the sample.
 
     Returns:
-        uint8 1 x `image_size` x `image_size` x 3.
+        uint8 1 x `side` x `side` x 3.
     """
-    size = settings.image_size, settings.image_size
-    return _sample(image, chance, settings, size, settings.image_short_side)
+    return _sample(image, chance, settings, (side, side), settings.image_short_side)
 
 
 def reduced_size(height: int, width: int, short_side: int) -> tuple[int, int]:

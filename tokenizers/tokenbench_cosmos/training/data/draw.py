@@ -40,3 +40,13 @@ def draw(seed: int, step: int, index: int) -> Draw:
     """
     generator = np.random.Generator(np.random.Philox(key=[seed, 0], counter=[0, 0, index, step]))
     return Draw(*generator.random(7).tolist())
+
+
+def draw_of_step(seed: int, step: int) -> float:
+    """What chance decides of a whole mini-batch, the same in every process: in [0, 1).
+
+    Args:
+        seed: of the training.
+        step: of the mini-batch.
+    """
+    return float(np.random.Generator(np.random.Philox(key=[seed, 1], counter=[0, 0, 0, step])).random())

@@ -30,6 +30,8 @@ class DataSettings:
         short_side: of the whole frame when a video sample is cropped from it, [least, most], drawn uniformly; the frame
             is made larger where it does not cover the sample. 320 is the published preset "360p", 720 is "720p".
         image_size: height and width of an image sample.
+        image_sizes: where some are named, each mini-batch draws one of them in place of `image_size`: normalisation and
+            attention see whole samples, and what has seen one size only is best at that.
         image_batch: image samples in a mini-batch of one process.
         image_short_side: as `short_side`.
         native: probability that a sample is cropped at the size that the file has.
@@ -52,6 +54,7 @@ class DataSettings:
     batch: int = 1
     short_side: tuple[int, int] = (320, 320)
     image_size: int = 256
+    image_sizes: tuple[int, ...] = ()
     image_batch: int = 4
     image_short_side: tuple[int, int] = (320, 320)
     native: float = 0.1
@@ -72,6 +75,19 @@ class DataSettings:
         """Whether any mini-batch is of images."""
         return self.image_every > 0
 
+    @property
+    def image_sides(self) -> tuple[int, ...]:
+        """Heights and widths that image samples have."""
+        return self.image_sizes or (self.image_size,)
+
+    def sides(self) -> list[tuple[str, int]]:
+        """The sides of samples, each with words for a message: "data.height is 256"."""
+        words = [("height is", self.height), ("width is", self.width)] if self.uses_videos else []
+        if self.uses_images:
+            word = "image_sizes has" if self.image_sizes else "image_size is"
+            words += [(word, side) for side in self.image_sides]
+        return [(f"data.{word} {side}", side) for word, side in words]
+
     def is_image_step(self, step: int) -> bool:
         """Whether the mini-batch of that step, counted from 0, is of images."""
         return self.uses_images and step % self.image_every == self.image_every - 1
@@ -91,6 +107,8 @@ class DataSettings:
         for name in ("frames", "height", "width", "batch", "image_size", "image_batch"):
             if getattr(self, name) < 1:
                 yield f"data.{name} is {getattr(self, name)}, expected 1 or more"
+        if any(size < 1 for size in self.image_sizes):
+            yield f"data.image_sizes is {list(self.image_sizes)}, expected sizes of 1 or more"
         for name in ("native", "flip", "reverse"):
             if not 0 <= getattr(self, name) <= 1:
                 yield f"data.{name} is {getattr(self, name)}, expected a probability from 0 to 1"
