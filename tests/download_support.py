@@ -29,6 +29,7 @@ class Site:
         cuts: path -> how many of its answers break off half-way; HEAD requests have no half.
         deaf: ignore that only a range is asked for.
         slow: send a block every tenth of a second.
+        modified: path -> when it was last changed, as in the header.
         asked: paths of the requests so far, and the first bytes that were asked for.
     """
 
@@ -38,6 +39,7 @@ class Site:
         self.cuts: Counter[str] = Counter()
         self.deaf = False
         self.slow = False
+        self.modified: dict[str, str] = {}
         self.asked: list[tuple[str, int]] = []
 
     def url(self, path: str) -> str:
@@ -83,6 +85,8 @@ class _Handler(BaseHTTPRequestHandler):
         if range_:
             self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
         self.send_header("Content-Type", kind)
+        if self.path in site.modified:
+            self.send_header("Last-Modified", site.modified[self.path])
         self.send_header("Content-Length", str(len(content) - start))
         self.end_headers()
         body = content[start:]

@@ -155,6 +155,25 @@ def test_a_later_call_continues_what_an_earlier_one_left(
     assert names(tmp_path) == [f"{ONE}.mp4", "clips.csv"]
 
 
+def test_what_is_left_of_a_file_is_not_continued_with_a_newer_one(
+    site: Site, content: bytes, frames: NDArray[np.uint8], tmp_path: Path
+) -> None:
+    clips, out = [clip(ONE, site.put("one.mp4", content))], tmp_path / "out"
+    site.modified["/one.mp4"] = "Mon, 02 Nov 2026 10:00:00 GMT"
+    site.cuts["/one.mp4"] = 99
+    site.deaf = True
+    assert len(fetch(clips, out)) == 1
+    assert any(path.stat().st_size for path in out.glob(f".{ONE}-*.part"))
+    newer = mp4(tmp_path / "b.mp4", frames[::-1])
+    site.put("one.mp4", newer)
+    site.modified["/one.mp4"] = "Tue, 03 Nov 2026 10:00:00 GMT"
+    site.cuts["/one.mp4"] = 0
+    site.deaf = False
+    assert fetch(clips, out) == []
+    assert (out / f"{ONE}.mp4").read_bytes() == newer
+    assert names(out) == [f"{ONE}.mp4", "clips.csv"]
+
+
 def open_dataset_or_none(folder: Path) -> tuple[Clip, ...]:
     try:
         return open_dataset(f"panda70m:{folder}").clips

@@ -116,7 +116,7 @@ class _Silent:
 
 
 def _hidden_file(stem: Path, info: Mapping[str, Any]) -> Path:
-    """Where a stream is downloaded to; another stream of the video must not continue it."""
+    """Where a stream is downloaded to; another stream of the video, or a later state of it, must not continue it."""
     if info.get("_type", "video") != "video":
         raise NotFetched("its address leads to a list of videos")
     if info.get("is_live"):
@@ -124,7 +124,8 @@ def _hidden_file(stem: Path, info: Mapping[str, Any]) -> Path:
     suffix = f".{info.get('ext')}".lower()
     if suffix not in VIDEO_SUFFIXES:
         raise NotFetched(f"its address leads to a {suffix[:20]} file, which is no video")
-    stream = hashlib.sha256(repr((info.get("extractor"), info.get("format_id"))).encode()).hexdigest()[:8]
+    identity = tuple(info.get(key) for key in ("extractor", "format_id", "filesize", "timestamp"))
+    stream = hashlib.sha256(repr(identity).encode()).hexdigest()[:8]
     return stem.with_name(f".{stem.name}-{stream}{suffix}")
 
 
