@@ -110,15 +110,19 @@ def test_the_smallest_stream_of_at_least_the_height_is_taken(
     assert (there.height, there.fps) == (expected, 25)
 
 
+def fetch_half(site: Site, path: str, clips: list[PandaClip], out: Path, *, height: int = 360) -> None:
+    """Leave a video that broke off half-way; afterwards the site gives all of it."""
+    site.cuts[f"/{path}"], site.deaf = 99, True
+    assert len(fetch(clips, out, height=height)) == 1
+    assert any(part.stat().st_size for part in out.glob(f".{ONE}-*.part"))
+    site.cuts[f"/{path}"], site.deaf = 0, False
+
+
 def test_what_is_left_of_one_stream_is_not_continued_with_another(
     site: Site, frames: NDArray[np.uint8], tmp_path: Path
 ) -> None:
     clips, out = [clip(ONE, put_streams(site, frames, tmp_path))], tmp_path / "out"
-    site.cuts["/48-25.mp4"] = 99
-    site.deaf = True
-    assert len(fetch(clips, out, height=48)) == 1
-    assert any(path.stat().st_size for path in out.glob(f".{ONE}-*.part"))
-    site.deaf = False
+    fetch_half(site, "48-25.mp4", clips, out, height=48)
     assert fetch(clips, out, height=144) == []
     assert (out / f"{ONE}.mp4").read_bytes() == site.pages["/144-25.mp4"][1]
     assert names(out) == [f"{ONE}.mp4", "clips.csv"]
@@ -160,15 +164,10 @@ def test_what_is_left_of_a_file_is_not_continued_with_a_newer_one(
 ) -> None:
     clips, out = [clip(ONE, site.put("one.mp4", content))], tmp_path / "out"
     site.modified["/one.mp4"] = "Mon, 02 Nov 2026 10:00:00 GMT"
-    site.cuts["/one.mp4"] = 99
-    site.deaf = True
-    assert len(fetch(clips, out)) == 1
-    assert any(path.stat().st_size for path in out.glob(f".{ONE}-*.part"))
+    fetch_half(site, "one.mp4", clips, out)
     newer = mp4(tmp_path / "b.mp4", frames[::-1])
     site.put("one.mp4", newer)
     site.modified["/one.mp4"] = "Tue, 03 Nov 2026 10:00:00 GMT"
-    site.cuts["/one.mp4"] = 0
-    site.deaf = False
     assert fetch(clips, out) == []
     assert (out / f"{ONE}.mp4").read_bytes() == newer
     assert names(out) == [f"{ONE}.mp4", "clips.csv"]

@@ -6,6 +6,7 @@ import hashlib
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import accumulate
 from pathlib import Path
 
@@ -116,17 +117,20 @@ class TrainingData:
             raise ValueError(f"rank {rank} of {world} processes")
         images, settings = self.settings.is_image_step(step), self.settings
         pool, size = (self.images, settings.image_batch) if images else (self.videos, settings.batch)
-        sides = settings.image_sides
-        side = sides[int(draw_of_step(self.seed, step) * len(sides))]
+        sample_of = partial(image_sample, side=self._image_side(step)) if images else video_sample
         samples, ids = [], []
         for index in range(rank * size, (rank + 1) * size):
             chance = draw(self.seed, step, index)
             clip, first = pool.pick(chance.which)
             frames = _read(clip, first, 1 if images else settings.frames)
-            sample = image_sample(frames, chance, settings, side) if images else video_sample(frames, chance, settings)
-            samples.append(sample)
+            samples.append(sample_of(frames, chance, settings))
             ids.append(f"{clip.source.id}@{first}")
         return Batch(np.stack(samples), tuple(ids), "image" if images else "video")
+
+    def _image_side(self, step: int) -> int:
+        """Of all samples of a mini-batch of images, in every process."""
+        sides = self.settings.image_sides
+        return sides[int(draw_of_step(self.seed, step) * len(sides))]
 
 
 def build_data(
